@@ -1,0 +1,1 @@
+"""CalcJobs: one program run each."""

@@ -1,0 +1,1 @@
+"""Text and files to arrays and back. AiiDA is not known here."""

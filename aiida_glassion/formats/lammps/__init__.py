@@ -1,0 +1,1 @@
+"""LAMMPS: input script, data file, log and dump."""

@@ -1,0 +1,1 @@
+"""Calcfunctions: thin wrappers of kernels that keep provenance."""

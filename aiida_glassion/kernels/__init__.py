@@ -1,0 +1,1 @@
+"""The science: functions on arrays. AiiDA is not known here."""

@@ -1,0 +1,1 @@
+"""Making starting configurations: composition algebra, density estimates, packing."""

@@ -1,0 +1,1 @@
+"""What a configuration looks like: neighbours, distribution functions, coordination, network."""

@@ -1,0 +1,1 @@
+"""The library of published potentials and how each becomes LAMMPS commands."""

@@ -1,0 +1,42 @@
+"""Conversion factors, each from CODATA 2018 by way of :mod:`scipy.constants`.
+
+Inside the package: Å, eV, ps (times), K, g/mol, e; pressure and stress GPa; density g/cm³; velocities Å/ps.
+Multiply a number in the first unit of the name by the factor to obtain the second.
+"""
+
+from __future__ import annotations
+
+from scipy import constants
+
+EV_TO_JOULE: float = constants.e
+"""Electronvolt to joule."""
+
+KB_EV_PER_K: float = constants.k / constants.e
+"""Boltzmann constant, eV/K."""
+
+AMU_TO_GRAM: float = constants.atomic_mass * 1e3
+"""Atomic mass unit to gram."""
+
+ANGSTROM3_TO_CM3: float = 1e-24
+"""Cubic ångström to cubic centimetre."""
+
+AMU_PER_ANGSTROM3_TO_G_PER_CM3: float = AMU_TO_GRAM / ANGSTROM3_TO_CM3
+"""Mass density, g/mol per Å³ of formula volume to g/cm³ (1.6605)."""
+
+KCAL_PER_MOL_TO_EV: float = constants.calorie * 1e3 / constants.N_A / constants.e
+"""LAMMPS `real` energy (kcal/mol) to eV."""
+
+BAR_TO_GPA: float = 1e-4
+"""LAMMPS `metal` pressure (bar) to GPa."""
+
+ATM_TO_GPA: float = constants.atm * 1e-9
+"""LAMMPS `real` pressure (atm) to GPa."""
+
+FS_TO_PS: float = 1e-3
+"""Femtosecond to picosecond."""
+
+EV_PER_ANGSTROM3_TO_GPA: float = constants.e * 1e30 * 1e-9
+"""Energy density eV/Å³ to GPa (160.22)."""
+
+COULOMB_EV_ANGSTROM: float = constants.e / (4 * constants.pi * constants.epsilon_0) * 1e10
+"""Coulomb energy of two unit charges one ångström apart, eV (14.3996)."""
