@@ -1,0 +1,255 @@
+"""Neighbour list of one configuration: any cell, any cutoff, linear in atoms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from aiida_glassion.kernels.structure._columns import (
+    SLICES_PER_GROUP,
+    Columns,
+    build_columns,
+    near_by,
+    periodic_cell,
+    turned_frame,
+)
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class NeighbourList:
+    """Neighbours of every atom: each pair is seen from both atoms, sorted by the first.
+
+    An atom is a neighbour once per periodic image within the cutoff, its own images included, itself never.
+
+    :param first: (n_pairs,), int32, the atom that looks, ascending.
+    :param second: (n_pairs,), int32, the atom that is seen, in no particular order within one first atom.
+    :param vectors: (n_pairs, 3), Å, from the first atom to the image of the second.
+    :param distances: (n_pairs,), Å.
+    :param offsets: (n_atoms + 1,), int64, the neighbours of atom i are ``offsets[i]:offsets[i + 1]``.
+    """
+
+    first: npt.NDArray[np.int32]
+    second: npt.NDArray[np.int32]
+    vectors: npt.NDArray[np.float64]
+    distances: npt.NDArray[np.float64]
+    offsets: npt.NDArray[np.int64]
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms, with neighbours or without."""
+        return len(self.offsets) - 1
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def of(self, atom: int) -> npt.NDArray[np.int32]:
+        """Return the neighbours of one atom."""
+        return self.second[self.offsets[atom] : self.offsets[atom + 1]]
+
+
+def neighbour_list(
+    positions: FloatArray,
+    cell: FloatArray,
+    cutoff: float | FloatArray,
+    types: IntArray | None = None,
+    pbc: tuple[bool, bool, bool] = (True, True, True),
+) -> NeighbourList:
+    """Find all pairs nearer than a cutoff.
+
+    :param positions: (n_atoms, 3), Å, wrapped or not.
+    :param cell: (3, 3), Å, rows are the cell vectors; those of directions that are not periodic do not matter.
+    :param cutoff: Å, or a symmetric (n_types, n_types) array of cut-offs by pair of types, 0 where none is wanted.
+        A pair counts if its distance is *smaller*. May exceed half the cell, or the cell: then images count one by one.
+    :param types: (n_atoms,), from 0; needed if the cutoff is by types.
+    :param pbc: periodic along each cell vector.
+    :returns: full neighbour list, vectors and distances in double precision.
+    :raises ValueError: a shape does not fit, a number is not finite, the cell has no volume, or a cutoff is negative.
+    """
+    positions, cell = check_configuration(positions, cell)
+    limits, types = _check_cutoff(cutoff, types, len(positions))
+    largest = float(limits.max(initial=0.0))
+    if len(positions) == 0 or largest == 0.0:
+        return _empty(len(positions))
+    turned, frame = turned_frame(periodic_cell(positions, cell, pbc, largest))
+    columns = build_columns(positions, turned, frame, largest)
+    labels = np.arange(len(positions), dtype=np.int32)
+    squares = limits**2
+    counts = np.zeros(len(positions), dtype=np.int64)
+    _count(columns, labels, types, squares, counts)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    n_pairs = int(offsets[-1])
+    first = np.empty(n_pairs, dtype=np.int32)
+    second = np.empty(n_pairs, dtype=np.int32)
+    vectors = np.empty((n_pairs, 3))
+    distances = np.empty(n_pairs)
+    _fill(columns, labels, types, squares, offsets, np.ascontiguousarray(frame.T), first, second, vectors, distances)
+    return NeighbourList(first, second, vectors, distances, offsets)
+
+
+def check_configuration(positions: FloatArray, cell: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return positions (n_atoms, 3) and cell (3, 3) in double precision.
+
+    :raises ValueError: a shape does not fit, or a number is not finite.
+    """
+    positions = np.ascontiguousarray(positions, dtype=np.float64)
+    cell = np.ascontiguousarray(cell, dtype=np.float64)
+    if positions.ndim != 2 or positions.shape[1] != 3:
+        raise ValueError(f'positions: shape {positions.shape}, expected (n_atoms, 3)')
+    if cell.shape != (3, 3):
+        raise ValueError(f'cell: shape {cell.shape}, expected (3, 3)')
+    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+        raise ValueError('positions or cell: not finite (NaN or infinity)')
+    return positions, cell
+
+
+def check_types(types: IntArray, n_atoms: int, n_types: int) -> npt.NDArray[np.int32]:
+    """Return types (n_atoms,) as int32.
+
+    :raises ValueError: the shape does not fit, or a type is outside 0 … n_types − 1.
+    """
+    checked = np.asarray(types)
+    if checked.shape != (n_atoms,) or checked.dtype.kind not in 'iu':
+        raise ValueError(f'types: {checked.dtype} of shape {checked.shape}, expected integers of shape ({n_atoms},)')
+    if n_atoms and not 0 <= checked.min() <= checked.max() < n_types:
+        raise ValueError(f'types: {checked.min()} … {checked.max()}, expected 0 … {n_types - 1}')
+    return np.ascontiguousarray(checked, dtype=np.int32)
+
+
+def _check_cutoff(
+    cutoff: float | FloatArray, types: IntArray | None, n_atoms: int
+) -> tuple[FloatArray, npt.NDArray[np.int32]]:
+    limits = np.array(cutoff, dtype=np.float64)
+    if not np.isfinite(limits).all() or (limits < 0).any():
+        raise ValueError('cutoff: must be finite and not negative')
+    if limits.ndim == 0:
+        if limits == 0.0:
+            raise ValueError('cutoff: must be positive')
+        return limits.reshape(1, 1), np.zeros(n_atoms, dtype=np.int32)
+    if limits.ndim != 2 or limits.shape[0] != limits.shape[1] or not np.array_equal(limits, limits.T):
+        raise ValueError(f'cutoff: shape {limits.shape}, expected a number or a symmetric (n_types, n_types) array')
+    if types is None:
+        raise ValueError('types: needed for cut-offs by pair of types')
+    return limits, check_types(types, n_atoms, len(limits))
+
+
+def _empty(n_atoms: int) -> NeighbourList:
+    none = np.zeros(0, dtype=np.int32)
+    return NeighbourList(none, none, np.zeros((0, 3)), np.zeros(0), np.zeros(n_atoms + 1, dtype=np.int64))
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _squared_distances(xyz: FloatArray, n: int, x: float, y: float, z: float, result: FloatArray) -> None:
+    for k in range(n):
+        dx, dy, dz = xyz[0, k] - x, xyz[1, k] - y, xyz[2, k] - z
+        result[k] = dx * dx + dy * dy + dz * dz
+
+
+@numba.njit(cache=True, nogil=True)
+def _own_atoms(columns: Columns, column: int, low: int, high: int) -> tuple[int, int]:
+    """Range of the stored atoms in the slices [low, high) of a column."""
+    base = column * (columns.shape[2] + 2 * columns.image_slices) + columns.image_slices
+    return columns.starts[base + low], columns.starts[base + high]
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(columns: Columns, labels: IntArray, types: IntArray, squares: FloatArray, counts: IntArray) -> None:
+    """Count the neighbours of each atom."""
+    xyz = np.empty((3, columns.max_candidates))
+    who = np.empty(columns.max_candidates, dtype=np.int32)
+    squared = np.empty(columns.max_candidates)
+    n_a, n_b, n_c = columns.shape
+    by_type = len(squares) > 1
+    for column in range(n_a * n_b):
+        for low in range(0, n_c, SLICES_PER_GROUP):
+            high = min(low + SLICES_PER_GROUP, n_c)
+            start, stop = _own_atoms(columns, column, low, high)
+            if start == stop:
+                continue
+            n = near_by(columns, column, low, high, False, xyz, who, labels)
+            own = _position_of_own(columns, column, low)
+            for i in range(stop - start):
+                _squared_distances(xyz, n, xyz[0, own + i], xyz[1, own + i], xyz[2, own + i], squared)
+                atom = who[own + i]
+                found = 0
+                if by_type:
+                    limits = squares[types[atom]]
+                    for k in range(n):
+                        found += squared[k] < limits[types[who[k]]]
+                    found -= squared[own + i] < limits[types[atom]]
+                else:
+                    for k in range(n):
+                        found += squared[k] < squares[0, 0]
+                    found -= 1
+                counts[atom] = found
+
+
+@numba.njit(cache=True, nogil=True)
+def _position_of_own(columns: Columns, column: int, low: int) -> int:
+    """Where a group's own atoms begin among those near by: after the ones below them in their column, which come first."""
+    n_slices = columns.shape[2] + 2 * columns.image_slices
+    height = columns.cell[2, 2] / columns.shape[2]
+    base = column * n_slices + columns.image_slices
+    first = base + int(np.floor((low * height - columns.reach[0]) / height))
+    return columns.starts[base + low] - columns.starts[first]
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(
+    columns: Columns,
+    labels: IntArray,
+    types: IntArray,
+    squares: FloatArray,
+    offsets: IntArray,
+    back: FloatArray,
+    first: IntArray,
+    second: IntArray,
+    vectors: FloatArray,
+    distances: FloatArray,
+) -> None:
+    """Write the neighbours of each atom where they belong, turned back by the columns of ``back``."""
+    xyz = np.empty((3, columns.max_candidates))
+    who = np.empty(columns.max_candidates, dtype=np.int32)
+    squared = np.empty(columns.max_candidates)
+    chosen = np.empty(columns.max_candidates + 1, dtype=np.int64)
+    n_a, n_b, n_c = columns.shape
+    by_type = len(squares) > 1
+    for column in range(n_a * n_b):
+        for low in range(0, n_c, SLICES_PER_GROUP):
+            high = min(low + SLICES_PER_GROUP, n_c)
+            start, stop = _own_atoms(columns, column, low, high)
+            if start == stop:
+                continue
+            n = near_by(columns, column, low, high, False, xyz, who, labels)
+            own = _position_of_own(columns, column, low)
+            for i in range(stop - start):
+                x, y, z = xyz[0, own + i], xyz[1, own + i], xyz[2, own + i]
+                _squared_distances(xyz, n, x, y, z, squared)
+                atom = who[own + i]
+                squared[own + i] = np.inf
+                found = 0
+                if by_type:
+                    limits = squares[types[atom]]
+                    for k in range(n):
+                        chosen[found] = k
+                        found += squared[k] < limits[types[who[k]]]
+                else:
+                    for k in range(n):
+                        chosen[found] = k
+                        found += squared[k] < squares[0, 0]
+                at = offsets[atom]
+                for m in range(found):
+                    k = chosen[m]
+                    dx, dy, dz = xyz[0, k] - x, xyz[1, k] - y, xyz[2, k] - z
+                    first[at + m] = atom
+                    second[at + m] = who[k]
+                    vectors[at + m, 0] = back[0, 0] * dx + back[0, 1] * dy + back[0, 2] * dz
+                    vectors[at + m, 1] = back[1, 0] * dx + back[1, 1] * dy + back[1, 2] * dz
+                    vectors[at + m, 2] = back[2, 0] * dx + back[2, 1] * dy + back[2, 2] * dz
+                    distances[at + m] = np.sqrt(squared[k])
