@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -152,12 +153,15 @@ def _alike(headers: list[FrameHeader], damage: str) -> tuple[list[FrameHeader], 
 
 
 def _binary_reader(buffer: Buffer) -> RowReader:
+    content = np.frombuffer(buffer, dtype=np.uint8)
+
     def read(header: FrameHeader, table: npt.NDArray[np.float64]) -> None:
-        row = 0
+        # bytes are copied, because the numbers in the file are not aligned
+        target = table.reshape(-1).view(np.uint8)
+        at = 0
         for start, stop in header.extents:
-            rows = np.frombuffer(buffer, '<f8', (stop - start) // 8, start).reshape(-1, table.shape[1])
-            table[row : row + len(rows)] = rows
-            row += len(rows)
+            target[at : at + stop - start] = content[start:stop]
+            at += stop - start
 
     return read
 
@@ -187,105 +191,112 @@ class _Assembly:
     """Arrays for all frames, filled one frame at a time through one frame's table."""
 
     def __init__(self, headers: list[FrameHeader], dtype: np.dtype[Any]) -> None:
-        first = headers[0]
+        n_frames, n_atoms = len(headers), headers[0].n_atoms
         self.headers = headers
-        self.shape = (len(headers), first.n_atoms)
-        self.at = {name: column for column, name in enumerate(first.columns)}
-        names = _position_columns(first.columns)
-        assert names is not None
-        self.place = names
-        self.scaled = 's' in names[0]
-        self.images = set(_IMAGES) <= set(self.at) and 'u' not in names[0]
-        self.vectors = {
-            name: np.empty((*self.shape, 3), dtype)
-            for name, parts in (('positions', names), ('velocities', _VELOCITIES), ('forces', _FORCES))
-            if set(parts) <= set(self.at)
-        }
-        used = {'id', 'type', *names, *(_IMAGES if self.images else ())}
-        used.update(*(parts for parts in (_VELOCITIES, _FORCES) if set(parts) <= set(self.at)))
-        self.extra = {name: np.empty(self.shape, dtype) for name in self.at if name not in used}
-        self.table = np.empty((first.n_atoms, len(first.columns)))
-        self.sorted = np.empty_like(self.table)
-        self.ids: IntArray | None = None
+        self.at = {name: column for column, name in enumerate(headers[0].columns)}
+        place = _position_columns(self.at)
+        assert place is not None
+        self.scaled = 's' in place[0]
+        self.images = set(_IMAGES) <= set(self.at) and 'u' not in place[0]
+        self.unwrapped = self.images or 'u' in place[0]
+        groups = {'positions': place, 'velocities': _VELOCITIES, 'forces': _FORCES}
+        self.groups = {name: parts for name, parts in groups.items() if set(parts) <= set(self.at)}
+        self.columns = np.array([[self.at[part] for part in parts] for parts in self.groups.values()])
+        self.vectors = np.empty((len(self.groups), n_frames, n_atoms, 3), dtype)
+        used = {'id', 'type'}.union(*self.groups.values(), _IMAGES if self.images else ())
+        self.extra = {name: np.empty((n_frames, n_atoms), dtype) for name in self.at if name not in used}
+        self.table = np.empty((n_atoms, len(self.at)))
+        self.file_ids = np.empty(0)
+        self.ids: IntArray = np.empty(0, dtype=np.int64)
         self.types: IntArray = np.empty(0, dtype=np.int64)
+        self.slots: IntArray = np.empty(0, dtype=np.int64)
 
     def fill(self, index: int, header: FrameHeader, read: RowReader) -> None:
+        """Read one frame and put its rows where they belong."""
         read(header, self.table)
-        table = self._in_order()
         with np.errstate(all='ignore'):
-            positions = self._columns(table, self.place)
-            if self.images:
-                images = self._columns(table, _IMAGES)
-                positions = positions + (images if self.scaled else images @ header.cell)
-            if self.scaled:
-                positions = positions @ header.cell
-            elif header.origin.any():
-                positions = positions - header.origin
-            self.vectors['positions'][index] = positions
-            for name, parts in (('velocities', _VELOCITIES), ('forces', _FORCES)):
-                if name in self.vectors:
-                    self.vectors[name][index] = self._columns(table, parts)
+            self._find_slots()
+            self._check_types()
+            finite = _scatter(self.table, self.slots, self.columns, self.vectors[:, index])
+            self._place(self.vectors[0, index], header)
             for name, array in self.extra.items():
-                array[index] = table[:, self.at[name]]
-        for name, array in self.vectors.items():
-            if not np.isfinite(array[index]).all():
-                raise DamagedError(f'{name} that are not finite')
+                array[index, self.slots] = self.table[:, self.at[name]]
+        if not finite:
+            raise DamagedError('a position, velocity or force that is not finite')
 
     def dump(self, n_frames: int, message: str) -> Dump:
-        headers = self.headers[:n_frames]
-        if not headers or self.ids is None:
+        """The first frames."""
+        if n_frames == 0:
             return Dump(complete=False, message=message)
+        headers = self.headers[:n_frames]
+        vectors = dict(zip(self.groups, self.vectors[:, :n_frames], strict=True))
         return Dump(
             steps=np.array([header.step for header in headers], dtype=np.int64),
             cells=np.array([header.cell for header in headers]),
             origins=np.array([header.origin for header in headers]),
             ids=self.ids,
             types=(self.types - 1).astype(np.int32),
+            positions=vectors['positions'],
+            velocities=vectors.get('velocities'),
+            forces=vectors.get('forces'),
             extra={name: array[:n_frames] for name, array in self.extra.items()},
-            unwrapped='u' in self.place[0] or self.images,
+            unwrapped=self.unwrapped,
             complete=not message,
             message=message,
-            **{name: array[:n_frames] for name, array in self.vectors.items()},
         )
 
-    def _columns(self, table: npt.NDArray[np.float64], names: tuple[str, ...]) -> npt.NDArray[np.float64]:
-        """Some columns, as a view if they lie side by side."""
-        chosen = [self.at[name] for name in names]
-        if chosen == list(range(chosen[0], chosen[0] + len(chosen))):
-            return table[:, chosen[0] : chosen[0] + len(chosen)]
-        return table[:, chosen]
+    def _place(self, positions: Array, header: FrameHeader) -> None:
+        """Turn what the file calls positions into unwrapped Å from the corner of the box, in place."""
+        if not self.scaled:
+            positions -= header.origin.astype(positions.dtype)
+        if self.images:
+            images = np.empty((len(self.slots), 3))
+            images[self.slots] = self.table[:, [self.at[name] for name in _IMAGES]]
+            positions += images if self.scaled else images @ header.cell
+        if self.scaled:
+            positions[:] = positions @ header.cell
 
-    def _in_order(self) -> npt.NDArray[np.float64]:
-        """The table sorted by id; ids and types must be those of the first frame."""
-        ids = self._integers('id', self.table)
-        if self.ids is None:
-            self.ids = np.unique(ids)
-            if len(self.ids) != len(ids):
-                self.ids = None
+    def _find_slots(self) -> None:
+        """Where each row goes, by ascending id; the ids of a later frame must be those of the first."""
+        file_ids = self.table[:, self.at['id']]
+        if np.array_equal(file_ids, self.file_ids):
+            return
+        ids = _positive_integers('id', file_ids)
+        if not len(self.ids):
+            self.ids = np.sort(ids)
+            if (np.diff(self.ids) == 0).any():
                 raise DamagedError('an atom id occurs twice')
-            self.order_of_ids = np.empty(0, dtype=np.int64)
-        if np.array_equal(ids, self.ids):
-            table = self.table
-        else:
-            if not np.array_equal(ids, self.order_of_ids):
-                order = np.argsort(ids, kind='stable')
-                if not np.array_equal(ids[order], self.ids):
-                    raise DamagedError('other atom ids than in the first frame')
-                self.order_of_ids, self.order = ids, order
-            np.take(self.table, self.order, axis=0, out=self.sorted, mode='clip')
-            table = self.sorted
-        types = self._integers('type', table)
-        if not len(self.types):
-            self.types = types
-        elif not np.array_equal(types, self.types):
-            raise DamagedError('other atom types than in the first frame')
-        return table
+        slots = ids - 1 if self.ids[-1] == len(ids) else np.searchsorted(self.ids, ids)
+        if slots.max() >= len(ids) or not np.array_equal(self.ids[slots], ids) or np.bincount(slots).max() > 1:
+            raise DamagedError('other atom ids than in the first frame')
+        self.slots, self.file_ids = slots, file_ids.copy()
 
-    def _integers(self, name: str, table: npt.NDArray[np.float64]) -> IntArray:
-        """A column of positive integers."""
-        values = table[:, self.at[name]]
-        with np.errstate(all='ignore'):
-            integers: IntArray = values.astype(np.int64)
-        if not (np.array_equal(values, integers) and integers.min() > 0 and integers.max() < 2**31):
-            raise DamagedError(f'an atom {name} that is no positive integer')
-        return integers
+    def _check_types(self) -> None:
+        file_types = self.table[:, self.at['type']]
+        if not len(self.types):
+            self.types = np.empty(len(file_types), dtype=np.int64)
+            self.types[self.slots] = _positive_integers('type', file_types)
+        if not np.array_equal(self.types[self.slots], file_types):
+            raise DamagedError('other atom types than in the first frame')
+
+
+def _positive_integers(name: str, values: npt.NDArray[np.float64]) -> IntArray:
+    integers: IntArray = values.astype(np.int64)
+    if not np.array_equal(values, integers) or integers.min() <= 0 or integers.max() >= 2**31:
+        raise DamagedError(f'an atom {name} that is no positive integer')
+    return integers
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+def _scatter(
+    table: npt.NDArray[Any], slots: npt.NDArray[Any], columns: npt.NDArray[Any], out: npt.NDArray[Any]
+) -> bool:
+    """out[group, slots[row]] = table[row, columns[group]]; return whether all of it is finite."""
+    finite = True
+    for row in range(len(table)):
+        for group in range(len(columns)):
+            for axis in range(3):
+                value = table[row, columns[group, axis]]
+                out[group, slots[row], axis] = value
+                finite &= np.isfinite(out[group, slots[row], axis])
+    return finite

@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 _POWERS = 10.0 ** np.arange(23)
 _NEWLINE, _BLANK, _TAB, _RETURN, _PLUS, _MINUS, _DOT, _ZERO, _NINE = (ord(c) for c in '\n \t\r+-.09')
-_E_SMALL, _E_LARGE = ord('e'), ord('E')
-_A, _F, _I, _N = (ord(c) for c in 'afin')
+_SMALL_E, _LARGE_E, _LARGE_A = (ord(c) for c in 'eEA')
+_NAN = (ord('n'), ord('a'), ord('n'))
+_INF = (ord('i'), ord('n'), ord('f'))
+_NO_NUMBER, _EXACT, _NEEDS_CARE = range(3)
 _EXACT_MANTISSA = 1 << 53
 _MAX_DIGITS = 18
 
@@ -45,23 +47,28 @@ def read_rows(
 @numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
 def _scan(buffer: npt.NDArray[Any], start: int, stop: int, table: npt.NDArray[Any]) -> tuple[int, int, bool]:
     """Fill `table` row by row; return (whole rows, byte after them, whether all of them are correctly rounded)."""
+    while stop > start and buffer[stop - 1] != _NEWLINE:
+        stop -= 1
+    # from here on no loop can run past the last newline, so that no other bound needs to be checked
     max_rows, n_columns = table.shape
     at = start
     end = start
     exact = True
     for row in range(max_rows):
+        if end == stop:
+            return row, end, exact
         row_exact = True
         for column in range(n_columns):
-            while at < stop and (buffer[at] == _BLANK or buffer[at] == _TAB):
+            while buffer[at] == _BLANK or buffer[at] == _TAB:
                 at += 1
-            value, at, status = _number(buffer, at, stop)
-            if status == 0:
+            value, at, status = _number(buffer, at)
+            if status == _NO_NUMBER:
                 return row, end, exact
-            row_exact &= status == 1
+            row_exact &= status == _EXACT
             table[row, column] = value
-        while at < stop and (buffer[at] == _BLANK or buffer[at] == _TAB or buffer[at] == _RETURN):
+        while buffer[at] == _BLANK or buffer[at] == _TAB or buffer[at] == _RETURN:
             at += 1
-        if at >= stop or buffer[at] != _NEWLINE:
+        if buffer[at] != _NEWLINE:
             return row, end, exact
         at += 1
         end = at
@@ -70,66 +77,70 @@ def _scan(buffer: npt.NDArray[Any], start: int, stop: int, table: npt.NDArray[An
 
 
 @numba.njit(cache=True, nogil=True, inline='always')  # type: ignore[misc, unused-ignore]
-def _number(buffer: npt.NDArray[Any], at: int, stop: int) -> tuple[float, int, int]:
-    """Read one number; return (value, byte after it, status: 0 not a number, 1 exact, 2 to be read with more care)."""
-    negative = False
-    if at < stop and (buffer[at] == _MINUS or buffer[at] == _PLUS):
-        negative = buffer[at] == _MINUS
+def _number(buffer: npt.NDArray[Any], at: int) -> tuple[float, int, int]:
+    """Read one number; return (value, byte after it, one of _NO_NUMBER, _EXACT, _NEEDS_CARE)."""
+    negative = buffer[at] == _MINUS
+    if negative or buffer[at] == _PLUS:
         at += 1
-    if at + 3 < stop and (buffer[at] | 32) >= _A:
-        first, second, third = buffer[at] | 32, buffer[at + 1] | 32, buffer[at + 2] | 32
-        value = np.nan
-        if first == _I and second == _N and third == _F:
-            value = -np.inf if negative else np.inf
-        elif not (first == _N and second == _A and third == _N):
-            return 0.0, at, 0
-        return value, at + 3, 1 if buffer[at + 3] <= _BLANK else 0
+    if buffer[at] >= _LARGE_A:
+        word: tuple[float, int, int] = _word(buffer, at, negative)
+        return word
+    while buffer[at] == _ZERO and _ZERO <= buffer[at + 1] <= _NINE:
+        at += 1
     mantissa = np.int64(0)
-    digits = 0
-    significant = 0
+    begin = at
+    while _ZERO <= buffer[at] <= _NINE:
+        mantissa = mantissa * 10 + np.int64(buffer[at] - _ZERO)
+        at += 1
+    digits = at - begin
     exponent = 0
-    point = False
-    while at < stop:
-        byte = buffer[at]
-        if _ZERO <= byte <= _NINE:
-            digits += 1
-            if significant < _MAX_DIGITS:
-                mantissa = mantissa * 10 + (byte - _ZERO)
-                exponent -= point
-                significant += mantissa > 0
-            else:
-                significant += 1
-                exponent += not point
-        elif byte == _DOT and not point:
-            point = True
-        else:
-            break
+    if buffer[at] == _DOT:
         at += 1
+        begin = at
+        while _ZERO <= buffer[at] <= _NINE:
+            mantissa = mantissa * 10 + np.int64(buffer[at] - _ZERO)
+            at += 1
+        exponent = begin - at
+        digits += at - begin
     if digits == 0:
-        return 0.0, at, 0
-    if at < stop and (buffer[at] == _E_SMALL or buffer[at] == _E_LARGE):
+        return 0.0, at, _NO_NUMBER
+    if buffer[at] == _SMALL_E or buffer[at] == _LARGE_E:
         at += 1
-        minus = False
-        if at < stop and (buffer[at] == _MINUS or buffer[at] == _PLUS):
-            minus = buffer[at] == _MINUS
+        minus = buffer[at] == _MINUS
+        if minus or buffer[at] == _PLUS:
             at += 1
         power = 0
-        power_digits = 0
-        while at < stop and _ZERO <= buffer[at] <= _NINE:
-            power = min(power * 10 + (buffer[at] - _ZERO), 99999)
-            power_digits += 1
+        begin = at
+        while _ZERO <= buffer[at] <= _NINE:
+            power = min(power * 10 + np.int64(buffer[at] - _ZERO), 99999)
             at += 1
-        if power_digits == 0:
-            return 0.0, at, 0
+        if at == begin:
+            return 0.0, at, _NO_NUMBER
         exponent += -power if minus else power
-    if at >= stop or buffer[at] > _BLANK:
-        return 0.0, at, 0
+    if buffer[at] > _BLANK:
+        return 0.0, at, _NO_NUMBER
     value = float(mantissa)
-    status = 1
-    if mantissa > _EXACT_MANTISSA or significant > _MAX_DIGITS or (mantissa > 0 and (exponent > 22 or exponent < -22)):
-        status = 2
-    elif exponent < 0 and mantissa > 0:
-        value /= _POWERS[-exponent]
-    elif mantissa > 0:
-        value *= _POWERS[exponent]
+    status = _EXACT
+    if digits > _MAX_DIGITS or mantissa > _EXACT_MANTISSA:
+        status = _NEEDS_CARE
+    elif exponent < 0:
+        if exponent >= -22:
+            value /= _POWERS[-exponent]
+        elif mantissa > 0:
+            status = _NEEDS_CARE
+    elif exponent > 0:
+        if exponent <= 22:
+            value *= _POWERS[exponent]
+        elif mantissa > 0:
+            status = _NEEDS_CARE
     return -value if negative else value, at, status
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+def _word(buffer: npt.NDArray[Any], at: int, negative: bool) -> tuple[float, int, int]:
+    """Read nan or inf."""
+    first = buffer[at] | 32
+    for letters, value in ((_NAN, np.nan), (_INF, -np.inf if negative else np.inf)):
+        if first == letters[0] and buffer[at + 1] | 32 == letters[1] and buffer[at + 2] | 32 == letters[2]:
+            return value, at + 3, _EXACT if buffer[at + 3] <= _BLANK else _NO_NUMBER
+    return 0.0, at, _NO_NUMBER
