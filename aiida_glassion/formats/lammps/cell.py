@@ -39,7 +39,8 @@ def to_lammps(cell: npt.ArrayLike) -> tuple[LammpsCell, Array]:
 
     The tilts are kept as they are, never reduced to half an edge: the lattice vectors keep their meaning from input to
     trajectory, and LAMMPS accepts large tilts (since 2022 without `box tilt large`, with a warning). Tilts below
-    1e-12 of the edge, which only rounding makes, become zero, so that a rotated cuboid stays orthogonal.
+    1e-12 of the edge, which only rounding makes, become zero, so that a rotated cuboid stays orthogonal. A cell that is
+    already in this orientation is returned exactly, with the identity.
 
     :param cell: cell vectors as rows, (3, 3), Å.
     :returns: the LAMMPS cell, and the proper rotation (3, 3) with positions_lammps = positions @ rotation.
@@ -51,6 +52,8 @@ def to_lammps(cell: npt.ArrayLike) -> tuple[LammpsCell, Array]:
         raise ValueError(f'cell: shape {rows.shape}, expected (3, 3)')
     if not np.isfinite(rows).all():
         raise ValueError('cell: not finite (NaN or infinity)')
+    if not np.triu(rows, 1).any() and (np.diag(rows) > 0).all():
+        return LammpsCell(*np.diag(rows).tolist(), *rows[[1, 2, 2], [0, 0, 1]].tolist()), np.eye(3)
     a, b, c = rows
     lx = float(np.linalg.norm(a))
     normal = np.cross(a, b)
