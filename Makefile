@@ -1,0 +1,59 @@
+# Everything in two commands: `make demo` and `make test`. Each prepares what it needs, inside this folder only:
+# a Python environment in .venv and an AiiDA home in .aiida-home. The second call starts at once.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+export AIIDA_PATH := $(CURDIR)/.aiida-home
+export OMP_NUM_THREADS ?= 1
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+READY := .venv/.ready
+
+.PHONY: help install demo test lint docs bench clean
+
+help:
+	@echo 'make demo    a first glass: installs, checks the machine, makes, measures and shows a glass'
+	@echo 'make test    the tests, with the real engines'
+	@echo 'make lint    style and types'
+	@echo 'make docs    the documentation, in docs/_build/html'
+	@echo 'make bench   what is fast, against which peer'
+	@echo 'make clean   remove .venv, .aiida-home and everything built'
+
+install: $(READY)
+
+$(READY): pyproject.toml scripts/bootstrap.sh
+	@bash scripts/bootstrap.sh engines,dev
+	@touch $@
+
+$(READY)-%: $(READY) pyproject.toml
+	@bash scripts/bootstrap.sh engines,dev,$*
+	@touch $@
+
+demo: $(READY)
+	@bash scripts/demo.sh
+
+test: $(READY)
+	@echo '== the tests, with the real engines'
+	@python -m pytest $(PYTEST_ARGS)
+
+lint: $(READY)
+	@echo '== style and types'
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+docs: $(READY)-docs
+	@echo '== the documentation: docs/_build/html/index.html'
+	@sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+bench: $(READY)-benchmarks
+	@echo '== the benchmarks'
+	@python -m benchmarks
+
+clean:
+	@if [ -d .aiida-home ] && [ -x .venv/bin/verdi ]; then verdi daemon stop --all >/dev/null 2>&1 || true; fi
+	rm -rf .venv .aiida-home demo-results build dist docs/_build docs/reference/_generated
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find aiida_glassion tests -name __pycache__ -type d -prune -exec rm -rf {} +
