@@ -1,0 +1,138 @@
+"""Bond angles: how the units of a glass are shaped (O–Si–O) and how they are joined (Si–O–Si)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from aiida_glassion.kernels.structure.neighbours import NeighbourList, check_types
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class AngleDistribution:
+    """Distribution of one kind of angle; those of several frames or replicas add up with ``+``.
+
+    :param edges: (n_bins + 1,), degrees, from 0 to 180.
+    :param counts: (n_bins,), number of angles per bin.
+    :param total: sum of the angles, degrees.
+    :param total_squared: sum of the squared angles, degrees².
+    """
+
+    edges: FloatArray
+    counts: npt.NDArray[np.int64]
+    total: float
+    total_squared: float
+
+    @property
+    def n_angles(self) -> int:
+        """Number of angles, each counted once."""
+        return int(self.counts.sum())
+
+    @property
+    def centres(self) -> FloatArray:
+        """(n_bins,), degrees."""
+        return (self.edges[1:] + self.edges[:-1]) / 2
+
+    @property
+    def mean(self) -> float | None:
+        """Mean angle from the angles themselves, not the bins, degrees; None without angles."""
+        return self.total / self.n_angles if self.n_angles else None
+
+    @property
+    def std(self) -> float | None:
+        """Standard deviation of the distribution (its width, not an error), degrees; None without angles."""
+        if not self.n_angles:
+            return None
+        return float(np.sqrt(max(0.0, self.total_squared / self.n_angles - (self.total / self.n_angles) ** 2)))
+
+    @property
+    def density(self) -> FloatArray:
+        """(n_bins,), per degree, ∫ P(θ) dθ = 1; zero without angles."""
+        return self.counts / (max(1, self.n_angles) * np.diff(self.edges))
+
+    @property
+    def density_per_solid_angle(self) -> FloatArray:
+        """(n_bins,), P(θ)/sin θ, dimensionless: 1 everywhere for directions without correlation.
+
+        Divided by the solid angle of each bin, so that a peak near 180° is not suppressed by the vanishing sin θ.
+        """
+        isotropic = -np.diff(np.cos(np.radians(self.edges))) / 2
+        return self.counts / (max(1, self.n_angles) * isotropic)
+
+    def __add__(self, other: AngleDistribution) -> AngleDistribution:
+        if not np.array_equal(self.edges, other.edges):
+            raise ValueError('angle distributions of different bins cannot be added')
+        return AngleDistribution(
+            self.edges,
+            self.counts + other.counts,
+            self.total + other.total,
+            self.total_squared + other.total_squared,
+        )
+
+
+def bond_angles(
+    bonds: NeighbourList,
+    types: npt.NDArray[np.integer[Any]],
+    first: int,
+    centre: int,
+    second: int,
+    n_bins: int = 180,
+) -> AngleDistribution:
+    """Distribution of the angles first–centre–second between bonds that share the centre, each angle counted once.
+
+    :param bonds: neighbour list whose cut-offs by pair of types are the bond lengths (first minimum of g(r)).
+    :param types: (n_atoms,), from 0.
+    :param first: type at one end.
+    :param centre: type in the middle.
+    :param second: type at the other end; may equal ``first``.
+    :param n_bins: equal bins from 0° to 180°.
+    :raises ValueError: types do not fit the list, or no bin.
+    """
+    if n_bins < 1:
+        raise ValueError(f'n_bins: {n_bins}, at least one is needed')
+    checked = check_types(types, bonds.n_atoms, int(np.max(types, initial=0)) + 1)
+    counts = np.zeros(n_bins, dtype=np.int64)
+    total, total_squared = _histogram(
+        bonds.offsets, bonds.second, bonds.vectors, bonds.distances, checked, first, centre, second, counts
+    )
+    return AngleDistribution(np.linspace(0, 180, n_bins + 1), counts, total, total_squared)
+
+
+@numba.njit(cache=True, nogil=True)
+def _histogram(
+    offsets: npt.NDArray[np.int64],
+    neighbours: npt.NDArray[np.int32],
+    vectors: FloatArray,
+    distances: FloatArray,
+    types: npt.NDArray[np.int32],
+    first: int,
+    centre: int,
+    second: int,
+    counts: npt.NDArray[np.int64],
+) -> tuple[float, float]:
+    """Fill the histogram; return the sum of the angles and of their squares, degrees."""
+    total, total_squared = 0.0, 0.0
+    n_bins = len(counts)
+    for atom in range(len(offsets) - 1):
+        if types[atom] != centre:
+            continue
+        start, stop = offsets[atom], offsets[atom + 1]
+        for i in range(start, stop):
+            if types[neighbours[i]] != first:
+                continue
+            for j in range(i + 1 if first == second else start, stop):
+                if types[neighbours[j]] != second:
+                    continue
+                dot = vectors[i, 0] * vectors[j, 0] + vectors[i, 1] * vectors[j, 1] + vectors[i, 2] * vectors[j, 2]
+                cosine = min(1.0, max(-1.0, dot / (distances[i] * distances[j])))
+                angle = np.degrees(np.arccos(cosine))
+                counts[min(n_bins - 1, int(angle / 180.0 * n_bins))] += 1
+                total += angle
+                total_squared += angle * angle
+    return total, total_squared
