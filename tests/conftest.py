@@ -47,11 +47,14 @@ def localhost(aiida_computer_local, tmp_path):
 @pytest.fixture
 def lmp_code(aiida_code_installed, localhost, lmp):
     """LAMMPS as an AiiDA code."""
-    return aiida_code_installed('glassion.md', computer=localhost, label='lmp', filepath_executable=lmp)
+    return aiida_code_installed(
+        label='lmp', default_calc_job_plugin='glassion.md', computer=localhost, filepath_executable=lmp
+    )
 
 
 @pytest.fixture
 def packmol_code(aiida_code_installed, localhost, packmol):
     """Packmol as an AiiDA code."""
-    code = aiida_code_installed('glassion.packmol', computer=localhost, label='packmol', filepath_executable=packmol)
-    return code
+    return aiida_code_installed(
+        label='packmol', default_calc_job_plugin='glassion.packmol', computer=localhost, filepath_executable=packmol
+    )

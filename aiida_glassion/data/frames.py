@@ -146,3 +146,21 @@ def _read(node: orm.TrajectoryData) -> Frames:
         pbc=tuple(node.pbc or (True, True, True)),
         **{name: node.get_array(name) for name in optional if name in names},
     )
+
+
+def as_frames(node: orm.Data) -> Frames:
+    """The configurations in any node that holds atoms: the door through which a process lets them in.
+
+    :param node: FramesData, StructureData, TrajectoryData or aiida-lammps' LammpsTrajectory.
+    :raises TypeError: another kind of node.
+    :raises ValueError: a trajectory without cells.
+    """
+    from aiida_lammps.data.trajectory import LammpsTrajectory
+
+    if isinstance(node, orm.TrajectoryData):
+        return _read(node)
+    if isinstance(node, orm.StructureData):
+        return Frames.from_ase(node.get_ase())
+    if isinstance(node, LammpsTrajectory):
+        return Frames.from_ase(node.get_step_structure(-1).get_ase())
+    raise TypeError(f'{type(node).__name__} holds no configuration; give FramesData, StructureData or TrajectoryData')

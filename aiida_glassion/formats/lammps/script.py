@@ -1,0 +1,230 @@
+"""The LAMMPS input script of a schedule.
+
+Steps are counted through the whole schedule and every stage is run ``upto`` its last step with ``start``/``stop``
+at its own ends, so that a ramp or a deformation continued from a restart file goes on exactly where it was.
+What marks the stages in the log (lines that begin with ``GLASSION``) is read back by the parser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from aiida_glassion import units
+from aiida_glassion.schedule import Deform, DynamicStage, Minimise, Ramp, Schedule, StagePlan, duration_of
+
+DATA_FILE = 'start.data'
+FINAL_FILE = 'final.bin'
+STOPPED_RESTART = 'stopped.restart'
+THERMO_COLUMNS = (
+    'step', 'temp', 'press', 'pe', 'ke', 'etotal', 'econserve', 'vol', 'density',
+    'pxx', 'pyy', 'pzz', 'pxy', 'pxz', 'pyz', 'lx', 'ly', 'lz', 'xy', 'xz', 'yz', 'spcpu',
+)  # fmt: skip
+PRESSURE_UNIT_GPA = {'metal': units.BAR_TO_GPA, 'real': units.ATM_TO_GPA}
+TIME_UNIT_PS = {'metal': 1.0, 'real': units.FS_TO_PS}
+ENERGY_UNIT_EV = {'metal': 1.0, 'real': units.KCAL_PER_MOL_TO_EV}
+
+
+@dataclass(frozen=True)
+class RestartPoint:
+    """Where a run is taken up again.
+
+    :param file: name of the LAMMPS restart file.
+    :param stage: index of the stage to go on with.
+    :param step: integration step of the file.
+    :param fresh: count steps from 0 again: the schedule is a new one and only the atoms are carried over.
+    """
+
+    file: str
+    stage: int
+    step: int
+    fresh: bool = False
+
+
+def frames_file(index: int) -> str:
+    """Name of the binary dump of a stage."""
+    return f'stage_{index:02d}.bin'
+
+
+def stage_end_restart(index: int) -> str:
+    """Name of the restart file written when a stage is done."""
+    return f'stage_{index:02d}_end.restart'
+
+
+def interval_restarts(index: int) -> tuple[str, str]:
+    """Names of the two restart files that a stage writes in turn."""
+    return f'stage_{index:02d}_a.restart', f'stage_{index:02d}_b.restart'
+
+
+def newest_interval_restart(plan: StagePlan, step_in_log: int, started_at: int) -> tuple[str, int] | None:
+    """The newest restart file of a stage that is surely whole: a later step's line is in the log.
+
+    LAMMPS writes in turn to two files at multiples of the interval, beginning with the first one after the step
+    at which the run command started.
+
+    :param step_in_log: last step of the stage whose thermodynamic line is complete.
+    :param started_at: step at which this job began the stage.
+    :returns: file name and its step, or None where none was written.
+    """
+    if plan.restart == 0:
+        return None
+    newest = step_in_log // plan.restart * plan.restart
+    written = newest // plan.restart - started_at // plan.restart
+    if written < 1:
+        return None
+    return interval_restarts(plan.index)[(written - 1) % 2], newest
+
+
+def write_script(
+    schedule: Schedule,
+    potential_commands: Sequence[str],
+    *,
+    lammps_units: str,
+    atom_style: str,
+    seed: int,
+    create_velocities: bool = True,
+    dump_velocities: bool = True,
+    restart: RestartPoint | None = None,
+    walltime_seconds: int | None = None,
+) -> str:
+    """Write the input script.
+
+    :param schedule: what to do.
+    :param potential_commands: pair and kspace commands, run once the atoms are there.
+    :param lammps_units: `metal` or `real`.
+    :param atom_style: `charge` or `atomic`.
+    :param seed: for velocities and Langevin baths, a positive integer below 2³¹.
+    :param create_velocities: draw them at the first dynamic stage's temperature; False: the data file has them.
+    :param dump_velocities: store velocities with the frames.
+    :param restart: take up a run instead of reading a data file.
+    :param walltime_seconds: LAMMPS stops itself in good order after this time, writing a restart file.
+    :raises ValueError: units are not known, or the restart point does not lie in the schedule.
+    """
+    if lammps_units not in PRESSURE_UNIT_GPA:
+        raise ValueError(f"units '{lammps_units}': expected one of {sorted(PRESSURE_UNIT_GPA)}")
+    writer = _Writer(schedule, lammps_units, seed, create_velocities, dump_velocities, restart)
+    lines = ['# written by aiida-glassion', f'units {lammps_units}', f'atom_style {atom_style}', 'boundary p p p']
+    if walltime_seconds is not None:
+        hours, rest = divmod(walltime_seconds, 3600)
+        lines.append(f'timer timeout {hours}:{rest // 60:02d}:{rest % 60:02d} every 10')
+    lines += ['box tilt large', f'read_restart {restart.file}' if restart else f'read_data {DATA_FILE}']
+    if restart and restart.fresh:
+        lines.append('reset_timestep 0')
+    if any(getattr(stage, 'coupling', None) == 'tri' or _is_shear(stage) for stage in schedule.stages):
+        lines.append('change_box all triclinic')
+    lines += [*potential_commands, '']
+    lines += [f'thermo_style custom {" ".join(THERMO_COLUMNS)}']
+    lines += ['thermo_modify flush yes norm no line one format float %.10g', '']
+    for plan in schedule.plan()[writer.first_stage :]:
+        lines += [*writer.stage(plan), '']
+    lines += [f'write_dump all custom {FINAL_FILE} id type xu yu zu vx vy vz', 'print "GLASSION finished"', '']
+    return '\n'.join(lines)
+
+
+def _is_shear(stage: Minimise | DynamicStage) -> bool:
+    return isinstance(stage, Deform) and len(stage.mode) == 2
+
+
+@dataclass(frozen=True)
+class _Writer:
+    schedule: Schedule
+    lammps_units: str
+    seed: int
+    create_velocities: bool
+    dump_velocities: bool
+    restart: RestartPoint | None
+
+    @property
+    def first_stage(self) -> int:
+        if self.restart is None or self.restart.fresh:
+            return 0
+        plans = self.schedule.plan()
+        stage, step = self.restart.stage, self.restart.step
+        if not 0 <= stage < len(plans) or not plans[stage].first <= step <= plans[stage].last:
+            raise ValueError(f'restart at step {step} of stage {stage}: not in this schedule')
+        return stage
+
+    def pressure(self, gpa: float) -> str:
+        return f'{gpa / PRESSURE_UNIT_GPA[self.lammps_units]:.10g}'
+
+    def time(self, ps: float) -> str:
+        return f'{ps / TIME_UNIT_PS[self.lammps_units]:.10g}'
+
+    def stage(self, plan: StagePlan) -> Iterator[str]:
+        yield f'print "GLASSION stage {plan.index} {plan.stage.name} from {plan.first} to {plan.last}"'
+        if isinstance(plan.stage, Minimise):
+            yield from self.minimise(plan, plan.stage)
+        else:
+            yield from self.dynamics(plan, plan.stage)
+        yield f'write_restart {stage_end_restart(plan.index)}'
+        yield f'print "GLASSION done {plan.index} at {plan.last}"'
+
+    def minimise(self, plan: StagePlan, stage: Minimise) -> Iterator[str]:
+        force = stage.force_tolerance / ENERGY_UNIT_EV[self.lammps_units]
+        if stage.pressure is not None:
+            yield f'fix relax_cell all box/relax {stage.coupling} {self.pressure(stage.pressure)}'
+        yield f'thermo {plan.thermo}'
+        yield f'minimize {stage.energy_tolerance:g} {force:.10g} {stage.max_steps} {10 * stage.max_steps}'
+        if stage.pressure is not None:
+            yield 'unfix relax_cell'
+        yield f'reset_timestep {plan.first}'
+
+    def dynamics(self, plan: StagePlan, stage: DynamicStage) -> Iterator[str]:
+        fixes = self.fixes(plan, stage)
+        if self.restart is None and self.create_velocities and plan.index == self.first_dynamic_stage:
+            yield f'velocity all create {stage.temperature:.10g} {self.seed} mom yes rot no dist gaussian loop all'
+        yield f'timestep {self.time(plan.timestep * units.FS_TO_PS)}'
+        for name, command in fixes.items():
+            yield f'fix {name} all {command}'
+        yield f'thermo {plan.thermo}'
+        if plan.frames:
+            columns = 'id type xu yu zu' + (' vx vy vz' if self.dump_velocities else '')
+            yield f'dump frames all custom {plan.frames} {frames_file(plan.index)} {columns}'
+        first, second = interval_restarts(plan.index)
+        yield f'restart {plan.restart} {first} {second}'
+        yield f'run {plan.last} upto start {plan.first} stop {plan.last}'
+        stop = f'"write_restart {STOPPED_RESTART}" "print \'GLASSION stopped {plan.index} at $(step)\'" quit'
+        yield f'if "$(step) < {plan.last}" then {stop}'
+        yield 'restart 0'
+        if plan.frames:
+            yield 'undump frames'
+        for name in reversed(fixes):
+            yield f'unfix {name}'
+
+    @property
+    def first_dynamic_stage(self) -> int | None:
+        return next((p.index for p in self.schedule.plan() if not isinstance(p.stage, Minimise)), None)
+
+    def fixes(self, plan: StagePlan, stage: DynamicStage) -> dict[str, str]:
+        """The fixes of a stage by name; a name of its own keeps a thermostat's memory within its stage."""
+        end = stage.temperature_end if isinstance(stage, Ramp) else stage.temperature
+        bath = f'{stage.temperature:.10g} {end:.10g} {self.time(stage.temperature_damping)}'
+        label = f'{plan.index:02d}'
+        if stage.ensemble == 'nvt':
+            fixes = {f'ensemble_{label}': f'nvt temp {bath}'}
+        elif stage.ensemble == 'npt':
+            fixes = {f'ensemble_{label}': f'npt temp {bath} {self.barostat(stage)}'}
+        else:
+            limit = stage.max_displacement
+            fixes = {f'ensemble_{label}': 'nve' if limit is None else f'nve/limit {limit:.10g}'}
+        if stage.ensemble == 'langevin':
+            fixes[f'bath_{label}'] = f'langevin {bath} {self.seed} zero yes'
+        if isinstance(stage, Deform):
+            fixes[f'strain_{label}'] = f'deform 1 {self.strain(stage)} remap x flip no'
+        return fixes
+
+    def barostat(self, stage: DynamicStage) -> str:
+        end = stage.pressure if stage.pressure_end is None else stage.pressure_end
+        target = f'{self.pressure(stage.pressure)} {self.pressure(end)} {self.time(stage.pressure_damping)}'
+        if not isinstance(stage, Deform):
+            return f'{stage.coupling} {target}'
+        free = ['x', 'y', 'z'] + (['xy', 'xz', 'yz'] if stage.coupling == 'tri' else [])
+        return ' '.join(f'{axis} {target}' for axis in free if axis != stage.mode)
+
+    def strain(self, stage: Deform) -> str:
+        if stage.mode == 'volume':
+            return ' '.join(f'{axis} scale {1 + stage.strain:.10g}' for axis in 'xyz')
+        if len(stage.mode) == 1:
+            return f'{stage.mode} scale {1 + stage.strain:.10g}'
+        rate_per_ps = stage.strain / duration_of(stage)
+        return f'{stage.mode} erate {rate_per_ps * TIME_UNIT_PS[self.lammps_units]:.10g}'
