@@ -93,7 +93,7 @@ def read_dump(source: Path | bytes, dtype: npt.DTypeLike = np.float64) -> Dump:
         try:
             assembly.fill(index, header, reader)
         except DamagedError as error:
-            n_frames, damage = index, f'{error} in frame {index}'
+            n_frames, damage = index, f'frame {index}: {error}'
             break
     return assembly.dump(n_frames, problem or damage)
 
@@ -138,7 +138,7 @@ def _collect(frames: Iterator[FrameHeader]) -> tuple[list[FrameHeader], str]:
     try:
         headers.extend(frames)
     except DamagedError as error:
-        return headers, f'{error} in frame {len(headers)}'
+        return headers, f'frame {len(headers)}: {error}'
     return headers, ''
 
 
@@ -146,9 +146,9 @@ def _alike(headers: list[FrameHeader], damage: str) -> tuple[list[FrameHeader], 
     """The frames up to the first one with another number of atoms or other columns."""
     for index, header in enumerate(headers):
         if header.n_atoms != headers[0].n_atoms:
-            return headers[:index], f'{header.n_atoms} atoms instead of {headers[0].n_atoms} in frame {index}'
+            return headers[:index], f'frame {index}: {header.n_atoms} atoms instead of {headers[0].n_atoms}'
         if header.columns != headers[0].columns:
-            return headers[:index], f'other columns than before in frame {index}: {" ".join(header.columns)}'
+            return headers[:index], f'frame {index}: other columns than before: {" ".join(header.columns)}'
     return headers, damage
 
 
@@ -173,8 +173,7 @@ def _text_reader(buffer: Buffer) -> RowReader:
         start, stop = header.extents[0]
         rows, end = read_rows(content, start, stop, table.shape[1], len(table))
         if len(rows) < len(table):
-            reason = 'truncated' if stop == len(content) and end >= content.size - 4096 else 'unreadable'
-            raise DamagedError(f'{reason} row {len(rows)} of {len(table)} at byte {end}')
+            raise DamagedError(f'truncated or unreadable at row {len(rows)} of {len(table)}, byte {end}')
         if content[end:stop].tobytes().strip():
             raise DamagedError(f'more rows than the {len(table)} announced at byte {end}')
         table[:] = rows

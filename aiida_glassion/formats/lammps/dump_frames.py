@@ -16,6 +16,7 @@ Buffer = bytes | mmap.mmap
 Array = npt.NDArray[np.float64]
 
 _MAGIC = b'DUMPCUSTOM'
+_ITEM = b'ITEM:'
 _LONGEST_STRING = 1 << 16
 
 
@@ -181,14 +182,16 @@ def _text_frame(buffer: Buffer, start: int) -> FrameHeader:
             raise
         raise DamagedError(f'unreadable header at byte {start}: {error}') from error
     columns = tuple(item.split()[2:])
-    stop = buffer.find(b'ITEM:', at)
-    stop = len(buffer) if stop < 0 else stop
+    stop = buffer.find(_ITEM, at)
+    if stop < 0:
+        last_line = max(at, buffer.rfind(b'\n', at) + 1)
+        # a file may be cut within the first word of the next frame
+        stop = last_line if _ITEM.startswith(buffer[last_line : last_line + len(_ITEM)]) else len(buffer)
     if cell is None or origin is None or not columns or not 0 <= step < 2**63 or n_atoms <= 0:
         raise DamagedError(f'incomplete header at byte {start}')
     _check_cell(cell, origin, start)
     if n_atoms * 2 * len(columns) > stop - at:
-        reason = 'truncated' if stop == len(buffer) else 'too few rows'
-        raise DamagedError(f'{reason} at byte {stop}: {n_atoms} atoms announced')
+        raise DamagedError(f'too few rows for {n_atoms} atoms before byte {stop}')
     return FrameHeader(step, n_atoms, cell, origin, columns, ((at, stop),))
 
 
