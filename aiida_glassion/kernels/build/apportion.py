@@ -68,7 +68,7 @@ def apportion(
     :returns: the counts with their deviations.
     :raises ValueError: composition not neutral, or too few atoms (the message gives the smallest number that works).
     """
-    states = neutral_states(composition.elements, oxidation_states)
+    states = composition.neutral_states(oxidation_states)
     species = [pair for element, state in states.items() for pair in _whole_states(element, state)]
     fractions = np.array([composition.elements[element] * share for element, _, share in species])
     groups = [element for element, _, _ in species]
@@ -98,7 +98,7 @@ def formula_unit_counts(
     :returns: the counts, with `units`.
     :raises ValueError: a component without whole subscripts or not neutral, or too few atoms.
     """
-    charges = neutral_states(composition.elements, oxidation_states)
+    charges = composition.neutral_states(oxidation_states)
     for unit, atoms in composition.units.items():
         if not all(number.is_integer() for number in atoms.values()):
             raise ValueError(

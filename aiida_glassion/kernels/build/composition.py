@@ -13,6 +13,7 @@ from itertools import accumulate
 from numbers import Real
 
 from aiida_glassion.kernels.build.formula import known_elements, parse_formula
+from aiida_glassion.kernels.build.oxidation import neutral_states
 
 SUM_TOLERANCE = 2e-3
 """Relative tolerance on the sum of the amounts: 33.3 + 33.3 + 33.3 mol % passes and is renormalised."""
@@ -45,6 +46,17 @@ class Composition:
         if len(self.components) == 1:
             return next(iter(self.components))
         return '-'.join(f'{100 * fraction:.6g}{unit}' for unit, fraction in self.components.items())
+
+    def neutral_states(self, overrides: Mapping[str, float] | None = None) -> dict[str, float]:
+        """Oxidation state of each element, e, once the composition is known to be neutral with them.
+
+        :param overrides: states that replace the table's.
+        :raises ValueError: the composition is charged; says by how much and which state would mend it.
+        """
+        try:
+            return neutral_states(self.elements, overrides)
+        except ValueError as error:
+            raise ValueError(f'composition {self.text!r}: {error}') from error
 
 
 def parse_composition(value: str | Mapping[str, float]) -> Composition:

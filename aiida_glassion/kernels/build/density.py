@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from aiida_glassion.kernels.build.composition import Composition
 from aiida_glassion.kernels.build.formula import parse_formula
-from aiida_glassion.kernels.build.oxidation import neutral_states
 
 OXIDE_VOLUMES: dict[str, float] = {
     'Li2O': 11.0, 'Na2O': 20.2, 'K2O': 34.1, 'Rb2O': 43.0, 'Cs2O': 57.0, 'Ag2O': 29.0, 'Cu2O': 24.0, 'Tl2O': 42.0,
@@ -67,7 +66,7 @@ def estimate_density(composition: Composition, oxidation_states: Mapping[str, fl
     :raises ValueError: no volume is known for an element; the user then has to give a density.
     """
     atoms = composition.elements
-    states = neutral_states(atoms, oxidation_states)
+    states = composition.neutral_states(oxidation_states)
     anions = {element: -atoms[element] * states[element] for element in atoms if states[element] < 0}
     cations = [element for element in atoms if states[element] > 0]
     if not cations or not anions:

@@ -18,7 +18,13 @@ LARGEST_UNIT = 60
 """Atoms; a larger formula is not a unit but a glass."""
 
 BORN_EXPONENT = 8
+"""Steepness of the repulsion, usual for ionic crystals."""
+
+LIKE_CHARGES = 0.5
+"""Share of the repulsion between like charges that is kept: the rest stands for screening and keeps units compact."""
+
 N_STARTS = 8
+"""Random starts of which the lowest minimum is taken."""
 
 
 def formula_unit(formula: str) -> tuple[tuple[str, ...], FloatArray]:
@@ -65,6 +71,7 @@ def _relaxed(formula: str) -> tuple[tuple[str, ...], FloatArray]:
     size = len(symbols)
     coulomb = COULOMB_EV_ANGSTROM * np.outer(charges, charges)
     np.fill_diagonal(coulomb, 0.0)
+    coulomb = np.where(coulomb > 0, LIKE_CHARGES * coulomb, coulomb)
     born = np.abs(coulomb) * np.add.outer(radii, radii) ** (BORN_EXPONENT - 1) / BORN_EXPONENT
     scale = np.abs(coulomb).max()
 
