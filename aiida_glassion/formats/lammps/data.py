@@ -54,7 +54,7 @@ def write_data(
     wrapped = _wrap(rotated, cell.matrix, frames.pbc)
     ids = [str(number) for number in range(1, frames.n_atoms + 1)]
     lines = [
-        f'{"".join(f"{element}{count}" for element, count in frames.counts.items())}, units {unit_style}',
+        f'{"".join(f"{element}{count}" for element, count in frames.counts.items())}, units = {unit_style}',
         '',
         f'{frames.n_atoms} atoms',
         f'{len(frames.elements)} atom types',
