@@ -5,18 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from aiida_glassion.kernels.structure._columns import (
-    SLICES_PER_GROUP,
-    Columns,
-    build_columns,
-    near_by,
-    periodic_cell,
-    turned_frame,
-)
+from aiida_glassion.kernels.structure._columns import build_columns, periodic_cell, turned_frame
+from aiida_glassion.kernels.structure._compiled import list_neighbours
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -79,17 +72,17 @@ def neighbour_list(
         return _empty(len(positions))
     turned, frame = turned_frame(periodic_cell(positions, cell, pbc, largest))
     columns = build_columns(positions, turned, frame, largest)
-    labels = np.arange(len(positions), dtype=np.int32)
-    squares = limits**2
+    squares, back = limits**2, np.ascontiguousarray(frame.T)
+    first, second = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int32)
+    vectors, distances = np.empty((0, 3)), np.empty(0)
+    offsets = np.empty(0, dtype=np.int64)
     counts = np.zeros(len(positions), dtype=np.int64)
-    _count(columns, labels, types, squares, counts)
+    list_neighbours(columns, types, squares, counts, offsets, back, first, second, vectors, distances)
     offsets = np.concatenate([[0], np.cumsum(counts)])
     n_pairs = int(offsets[-1])
-    first = np.empty(n_pairs, dtype=np.int32)
-    second = np.empty(n_pairs, dtype=np.int32)
-    vectors = np.empty((n_pairs, 3))
-    distances = np.empty(n_pairs)
-    _fill(columns, labels, types, squares, offsets, np.ascontiguousarray(frame.T), first, second, vectors, distances)
+    first, second = np.empty(n_pairs, dtype=np.int32), np.empty(n_pairs, dtype=np.int32)
+    vectors, distances = np.empty((n_pairs, 3)), np.empty(n_pairs)
+    list_neighbours(columns, types, squares, counts, offsets, back, first, second, vectors, distances)
     return NeighbourList(first, second, vectors, distances, offsets)
 
 
@@ -142,114 +135,3 @@ def _check_cutoff(
 def _empty(n_atoms: int) -> NeighbourList:
     none = np.zeros(0, dtype=np.int32)
     return NeighbourList(none, none, np.zeros((0, 3)), np.zeros(0), np.zeros(n_atoms + 1, dtype=np.int64))
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _squared_distances(xyz: FloatArray, n: int, x: float, y: float, z: float, result: FloatArray) -> None:
-    for k in range(n):
-        dx, dy, dz = xyz[0, k] - x, xyz[1, k] - y, xyz[2, k] - z
-        result[k] = dx * dx + dy * dy + dz * dz
-
-
-@numba.njit(cache=True, nogil=True)
-def _own_atoms(columns: Columns, column: int, low: int, high: int) -> tuple[int, int]:
-    """Range of the stored atoms in the slices [low, high) of a column."""
-    base = column * (columns.shape[2] + 2 * columns.image_slices) + columns.image_slices
-    return columns.starts[base + low], columns.starts[base + high]
-
-
-@numba.njit(cache=True, nogil=True)
-def _count(columns: Columns, labels: IntArray, types: IntArray, squares: FloatArray, counts: IntArray) -> None:
-    """Count the neighbours of each atom."""
-    xyz = np.empty((3, columns.max_candidates))
-    who = np.empty(columns.max_candidates, dtype=np.int32)
-    squared = np.empty(columns.max_candidates)
-    n_a, n_b, n_c = columns.shape
-    by_type = len(squares) > 1
-    for column in range(n_a * n_b):
-        for low in range(0, n_c, SLICES_PER_GROUP):
-            high = min(low + SLICES_PER_GROUP, n_c)
-            start, stop = _own_atoms(columns, column, low, high)
-            if start == stop:
-                continue
-            n = near_by(columns, column, low, high, False, xyz, who, labels)
-            own = _position_of_own(columns, column, low)
-            for i in range(stop - start):
-                _squared_distances(xyz, n, xyz[0, own + i], xyz[1, own + i], xyz[2, own + i], squared)
-                atom = who[own + i]
-                found = 0
-                if by_type:
-                    limits = squares[types[atom]]
-                    for k in range(n):
-                        found += squared[k] < limits[types[who[k]]]
-                    found -= squared[own + i] < limits[types[atom]]
-                else:
-                    for k in range(n):
-                        found += squared[k] < squares[0, 0]
-                    found -= 1
-                counts[atom] = found
-
-
-@numba.njit(cache=True, nogil=True)
-def _position_of_own(columns: Columns, column: int, low: int) -> int:
-    """Where a group's own atoms begin among those near by: after the ones below them in their column, which come first."""
-    n_slices = columns.shape[2] + 2 * columns.image_slices
-    height = columns.cell[2, 2] / columns.shape[2]
-    base = column * n_slices + columns.image_slices
-    first = base + int(np.floor((low * height - columns.reach[0]) / height))
-    return columns.starts[base + low] - columns.starts[first]
-
-
-@numba.njit(cache=True, nogil=True)
-def _fill(
-    columns: Columns,
-    labels: IntArray,
-    types: IntArray,
-    squares: FloatArray,
-    offsets: IntArray,
-    back: FloatArray,
-    first: IntArray,
-    second: IntArray,
-    vectors: FloatArray,
-    distances: FloatArray,
-) -> None:
-    """Write the neighbours of each atom where they belong, turned back by the columns of ``back``."""
-    xyz = np.empty((3, columns.max_candidates))
-    who = np.empty(columns.max_candidates, dtype=np.int32)
-    squared = np.empty(columns.max_candidates)
-    chosen = np.empty(columns.max_candidates + 1, dtype=np.int64)
-    n_a, n_b, n_c = columns.shape
-    by_type = len(squares) > 1
-    for column in range(n_a * n_b):
-        for low in range(0, n_c, SLICES_PER_GROUP):
-            high = min(low + SLICES_PER_GROUP, n_c)
-            start, stop = _own_atoms(columns, column, low, high)
-            if start == stop:
-                continue
-            n = near_by(columns, column, low, high, False, xyz, who, labels)
-            own = _position_of_own(columns, column, low)
-            for i in range(stop - start):
-                x, y, z = xyz[0, own + i], xyz[1, own + i], xyz[2, own + i]
-                _squared_distances(xyz, n, x, y, z, squared)
-                atom = who[own + i]
-                squared[own + i] = np.inf
-                found = 0
-                if by_type:
-                    limits = squares[types[atom]]
-                    for k in range(n):
-                        chosen[found] = k
-                        found += squared[k] < limits[types[who[k]]]
-                else:
-                    for k in range(n):
-                        chosen[found] = k
-                        found += squared[k] < squares[0, 0]
-                at = offsets[atom]
-                for m in range(found):
-                    k = chosen[m]
-                    dx, dy, dz = xyz[0, k] - x, xyz[1, k] - y, xyz[2, k] - z
-                    first[at + m] = atom
-                    second[at + m] = who[k]
-                    vectors[at + m, 0] = back[0, 0] * dx + back[0, 1] * dy + back[0, 2] * dz
-                    vectors[at + m, 1] = back[1, 0] * dx + back[1, 1] * dy + back[1, 2] * dz
-                    vectors[at + m, 2] = back[2, 0] * dx + back[2, 1] * dy + back[2, 2] * dz
-                    distances[at + m] = np.sqrt(squared[k])
