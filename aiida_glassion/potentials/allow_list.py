@@ -19,7 +19,7 @@ COMMANDS: dict[str, frozenset[str]] = {
     'pair_style': _words(
         'spline linear lookup bitmap pppm ewald msm long cut off none product recursive chunksize shift '
         'atomic relative relative_v fparam aparam checkqeq lgvdw safezone mincap minhbonds enobonds list/blocking '
-        'original zerom bj bjm pbe pbesol yes no'
+        'original zerom bj bjm pbe pbesol NULL yes no'
     ),
     'pair_coeff': frozenset({'NULL'}),
     'pair_modify': _words(

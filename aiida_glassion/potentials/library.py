@@ -60,6 +60,16 @@ def load(
         )
     if coulomb not in ('pppm', 'dsf'):
         raise ValueError(f'coulomb must be pppm or dsf, not {coulomb!r}')
+    positive = {
+        'accuracy': accuracy,
+        'dsf_damping': dsf_damping,
+        'dsf_cutoff': dsf_cutoff,
+        'short_range_cutoff': short_range_cutoff,
+        'coulomb_cutoff': coulomb_cutoff,
+    }
+    for option, value in positive.items():
+        if value is not None and not 0 < value < float('inf'):
+            raise ValueError(f'{option} must be a positive number, not {value}')
     pairs = {pair: row for pair, row in table['pairs'].items() if set(pair) <= set(wanted)}
     short = float(short_range_cutoff or table['short_range_cutoff'])
     long = float(dsf_cutoff if coulomb == 'dsf' else coulomb_cutoff or table['coulomb_cutoff'])
