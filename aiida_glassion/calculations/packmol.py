@@ -117,7 +117,7 @@ class PackmolCalculation(CalcJob):
         )
         spec.default_output_node = 'results'
         spec.exit_code(300, 'ERROR_LOG_MISSING', message='Packmol left no output at all; is the code its executable?')
-        spec.exit_code(301, 'ERROR_BAD_INPUT', message='Packmol refused its input: {reason}')
+        spec.exit_code(301, 'ERROR_BAD_INPUT', message='Packmol (20.15 or newer is needed) refused its input: {reason}')
         spec.exit_code(302, 'ERROR_INCOMPLETE', message='Packmol was stopped before it finished: {reason}')
         spec.exit_code(303, 'ERROR_IMPERFECT_PACKING', message='Packmol could not keep all minimum distances: {reason}')
         spec.exit_code(

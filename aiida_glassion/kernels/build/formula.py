@@ -47,9 +47,9 @@ def _suggest(formula: str, symbol: str) -> str:
     recased = [_recase(word, known) if word.isalpha() else word for word in words]
     if all(recased):
         return repr(''.join(word for word in recased if word))
-    common = [element for element in known if element in OXIDATION_STATES]
-    close = difflib.get_close_matches(symbol.capitalize(), common, n=3, cutoff=0.6)
-    close = close or [element for element in common if element[0] == symbol[0].upper()]
+    common = [element for element in OXIDATION_STATES if element in known]
+    close = [element for element in common if element[0] == symbol[0].upper()]
+    close = close or difflib.get_close_matches(symbol.capitalize(), common, n=3, cutoff=0.4)
     return ' or '.join(close) if close else 'a symbol of the periodic table'
 
 
