@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ class PotentialData(orm.Data):
         citations = node.source_citations or []
         return cls(
             potential=Potential(
-                name=Path(node.title or style.replace('/', '-')).name,
+                name=re.sub(r'[^A-Za-z0-9 _.+\-]+', '-', node.title or style).strip('- ') or 'lammps',
                 kind='user',
                 elements=tuple(node.species),
                 units=node.default_units,
@@ -113,7 +114,7 @@ class PotentialData(orm.Data):
                 files=files,
                 cutoff=cutoff,
                 citation='; '.join(str(citation) for citation in citations),
-                notes=f'from LammpsPotentialData {node.uuid}',
+                notes=f'from the LammpsPotentialData of MD5 {node.md5}',
             )
         )
 

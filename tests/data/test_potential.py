@@ -142,6 +142,7 @@ def test_from_aiida_lammps_with_a_file():
     potential = PotentialData.from_lammps_potential(source).store().potential
     assert potential.commands_for(['Si', 'Na']) == ['pair_style eam/alloy', 'pair_coeff * * x.dat Na Si']
     assert potential.files == {'x.dat': b'tables'}
+    assert potential.name == 'eam-alloy'
 
 
 def test_from_aiida_lammps_with_coefficients():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from aiida_glassion.potentials.user_file import read_potential_file
@@ -93,3 +96,15 @@ def test_no_file(folder):
         read_potential_file(folder / 'none.yaml')
     with pytest.raises(ValueError, match='cannot be read'):
         read_potential_file(folder)
+
+
+def test_the_examples_of_the_manual_are_good(tmp_path):
+    """Every YAML block of docs/howto/own-potential.md."""
+    text = (Path(__file__).parents[2] / 'docs' / 'howto' / 'own-potential.md').read_text(encoding='utf-8')
+    blocks = re.findall(r'```yaml\n(.*?)```', text, re.DOTALL)
+    assert len(blocks) == 2
+    (tmp_path / 'graph.pb').write_bytes(b'model')
+    silicate, trained = (read_potential_file(write(tmp_path, block)) for block in blocks)
+    assert silicate.commands_for(['O', 'Si'])[2] == 'pair_coeff 1 2 13702.905 0.193817 54.681'
+    assert len(silicate.commands_for(['O', 'Si'])) == 5
+    assert trained.commands_for(['S', 'P', 'Na'])[1] == 'pair_coeff * * Na P S'
