@@ -13,8 +13,8 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkC
 from aiida_glassion.calculations.md import CONFIGURATIONS
 from aiida_glassion.data.frames import FramesData, as_frames
 from aiida_glassion.data.potential import PotentialData
-from aiida_glassion.functions.glass import average_curves, average_structures
 from aiida_glassion.functions.composition import apportion_atoms
+from aiida_glassion.functions.glass import average_curves, average_structures
 from aiida_glassion.kernels.build.composition import parse_composition
 from aiida_glassion.kernels.build.melt_quench import rate_label
 from aiida_glassion.workchains import protocols

@@ -79,13 +79,13 @@ class MeltQuenchReplicaWorkChain(WorkChain):
             'structure',
             valid_type=orm.Dict,
             required=False,
-            help='Numbers of the glass, by rate: density g/cm³, energy eV/atom, coordination, network, T_g K, warnings.',
+            help='Numbers of the glass, by rate: density g/cm³, energy eV/atom, network, angles degrees, T_g K.',
         )
         spec.output_namespace(
             'curves',
             valid_type=orm.ArrayData,
             required=False,
-            help='Curves of the glass, by rate: r Å, g(r), running coordination, bond angles in degrees, cooling curve.',
+            help='Curves of the glass, by rate: r Å, g(r), running coordination, angles in degrees, cooling K.',
         )
         spec.output('melt', valid_type=orm.Dict, required=False, help='The three tests of the melt, with numbers.')
         spec.exit_code(330, 'ERROR_PACKING_FAILED', message='The box could not be packed: {reason}')

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.statistics import average_records, block_standard_error
 from aiida_glassion.kernels.structure.angles import AngleDistribution, bond_angles
-from aiida_glassion.kernels.structure.coordination import coordination_numbers
+from aiida_glassion.kernels.structure.coordination import coordination_numbers, pair_cutoffs
 from aiida_glassion.kernels.structure.crystallinity import crystallinity_by_element
 from aiida_glassion.kernels.structure.elements import network_roles, odd_coordination
 from aiida_glassion.kernels.structure.glass_transition import glass_transition
@@ -97,7 +97,7 @@ def _bond_cutoffs(
             name, g = f'{cation}-{anion}', rdf.g[elements.index(cation), elements.index(anion)]
             wanted = given.pop(name, None) or given.pop(f'{anion}-{cation}', None)
             try:
-                lengths[name] = first_peak(rdf.r, g)
+                lengths[name] = first_peak(rdf.r, g)[0]
                 cutoffs[cation, anion] = first_minimum(rdf.r, g) if wanted is None else wanted
             except ValueError as error:
                 warnings.append(f'{name}: no bond cut-off found ({error}); not analysed, give one in cutoffs')
@@ -107,11 +107,7 @@ def _bond_cutoffs(
 
 
 def _bonds(frames: Frames, index: int, cutoffs: Mapping[tuple[str, str], float]) -> NeighbourList:
-    elements = frames.elements
-    matrix = np.zeros((len(elements), len(elements)))
-    for (a, b), cutoff in cutoffs.items():
-        i, j = elements.index(a), elements.index(b)
-        matrix[i, j] = matrix[j, i] = cutoff
+    matrix = pair_cutoffs(frames.elements, dict(cutoffs))
     return neighbour_list(frames.positions[index], frames.cells[index], matrix, frames.types, frames.pbc)
 
 

@@ -54,8 +54,7 @@ def bond_lengths(frames: Frames) -> dict[int, float]:
     :raises ValueError: no former–anion pair has a first peak.
     """
     last = frames[-_FRAMES_FOR_G:]
-    half = 0.5 * float(np.min(1 / np.linalg.norm(np.linalg.inv(last.cells), axis=1)))
-    rdf = partial_rdfs(last.positions, last.cells, last.types, last.elements, r_max=min(_R_MAX, half), n_bins=_N_BINS)
+    rdf = partial_rdfs(last.positions, last.cells, last.types, last.elements, r_max=_R_MAX, n_bins=_N_BINS)
     roles = network_roles(frames.elements)
     kind = 'former' if 'former' in roles.values() else 'modifier'
     lengths: dict[int, float] = {}
@@ -63,7 +62,7 @@ def bond_lengths(frames: Frames) -> dict[int, float]:
         peaks = []
         for j, anion in enumerate(frames.elements):
             if roles[cation] == kind and roles[anion] == 'anion' and rdf.g[i, j].max() > 1:
-                peaks.append(first_peak(rdf.r, rdf.g[i, j]))
+                peaks.append(first_peak(rdf.r, rdf.g[i, j])[0])
         if peaks:
             lengths[i] = min(peaks)
     if not lengths:
