@@ -59,6 +59,11 @@ libraries and whole scripts), ``metatomic`` (loads shared libraries), ``list``.
 REFUSED_SUFFIXES = ('.so', '.dylib', '.dll', '.py', '.pyc', '.pkl', '.pickle', '.pt', '.pt2', '.sh')
 """Files that hold programs: compiled, Python, pickled objects (``.pt``; TorchScript's ``.pth`` is let through)."""
 
+RUN_FILES = re.compile(
+    r'(_aiidasubmit|_scheduler|aiida\.|log\.|input\.|lammps\.|stage_|final\.|stopped\.).*|.*\.(in|restart|data)'
+)
+"""Names that an MD run gives to its own files. A potential's file in place of the script would be a script."""
+
 FIX_STYLES = _words(
     'qeq/reaxff qeq/reax qeq/comb qeq/comb/omp qeq/point qeq/shielded qeq/slater qeq/dynamic qeq/fire acks2/reaxff'
 )
@@ -93,7 +98,7 @@ def check_file_names(names: Collection[str]) -> None:
             raise RefusedCommandError(
                 f'file {name!r} is refused: files ending in {", ".join(REFUSED_SUFFIXES)} can run code'
             )
-        if name.startswith(('_aiidasubmit', '_scheduler', 'aiida.', 'log.')):
+        if RUN_FILES.fullmatch(name):
             raise RefusedCommandError(f'file name {name!r} is refused: the run uses such names itself')
 
 

@@ -164,6 +164,12 @@ def test_exactly_one_pair_style(commands):
         '_scheduler-stdout.txt',
         'aiida.out',
         'log.lammps',
+        'input.in',
+        'my.in',
+        'lammps.out',
+        'stage_00.bin',
+        'x.restart',
+        'x.data',
         'é',
     ],
 )
