@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from pathlib import Path
 
 import click
@@ -43,33 +45,38 @@ def export(identifier: str | int, file: Path, overwrite: bool = False) -> dict[s
     :raises GlassionError: no such node, or a process that has not ended.
     """
     from aiida.common.exceptions import NotExistent
+    from aiida.common.log import override_log_level
     from aiida.common.progress_reporter import set_progress_bar_tqdm
     from aiida.orm import CalculationNode, Data, Node, WorkflowNode, load_node
-    from aiida.tools.archive import ArchiveFormatSqlZip, create_archive
+    from aiida.tools.archive import create_archive
+    from aiida.tools.archive.abstract import get_format
     from aiida.tools.archive.exceptions import ArchiveExportError
 
     try:
         node = load_node(identifier)
     except (NotExistent, ValueError):
-        raise GlassionError(f'There is no node {identifier} in this profile.', 'verdi process list -a', 2) from None
-    set_progress_bar_tqdm(leave=False)
+        message = f'There is no node {identifier} in this profile; `verdi process list -a` lists its studies.'
+        raise GlassionError(message, exit_code=2) from None
+    if sys.stderr.isatty():
+        set_progress_bar_tqdm(leave=False)
     try:
-        create_archive(
-            [node],
-            filename=file,
-            overwrite=overwrite,
-            create_backward=True,
-            return_backward=True,
-            call_calc_backward=True,
-            call_work_backward=True,
-        )
+        with override_log_level(logging.CRITICAL):
+            create_archive(
+                [node],
+                filename=file,
+                overwrite=overwrite,
+                create_backward=True,
+                return_backward=True,
+                call_calc_backward=True,
+                call_work_backward=True,
+            )
     except ArchiveExportError as error:
         if 'sealed' in str(error):
             message = f'Part of the study of node {identifier} is still running.'
             raise GlassionError(message, mend=f'glassion watch {identifier}') from None
         raise GlassionError(str(error)) from None
     kinds = {'nodes': Node, 'workflows': WorkflowNode, 'calculations': CalculationNode, 'data': Data}
-    with ArchiveFormatSqlZip().open(file, 'r') as reader:
+    with get_format().open(file, 'r') as reader:
         return {name: reader.querybuilder().append(cls).count() for name, cls in kinds.items()}
 
 

@@ -57,9 +57,8 @@ def chosen(config: Config, name: str | None = None) -> str:
     if name not in config.profile_names:
         near = difflib.get_close_matches(name, config.profile_names, n=1)
         known = f'Did you mean `{near[0]}`?' if near else f'There are: {", ".join(config.profile_names) or "none"}.'
-        raise GlassionError(
-            f'There is no AiiDA profile named `{name}`. {known}', mend=f'glassion setup --profile {name}', exit_code=2
-        )
+        mend = None if near else f'glassion setup --profile {name}'
+        raise GlassionError(f'There is no AiiDA profile named `{name}`. {known}', mend, exit_code=2)
     return name
 
 
