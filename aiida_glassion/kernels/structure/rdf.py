@@ -101,6 +101,8 @@ def partial_rdfs(
         raise ValueError(f'r_max ({r_max}) and n_bins ({n_bins}) must be positive')
     types = check_types(types, positions.shape[1], n_types)
     counts = np.bincount(types, minlength=n_types)
+    if not np.isfinite(cells).all():
+        raise ValueError('cells: not finite (NaN or infinity)')
     volumes = np.abs(np.linalg.det(cells))
     if not (volumes > 1e-6).all():
         raise ValueError('cells: a cell without volume has no density')
