@@ -109,7 +109,8 @@ class Frames:
         from ase.data import atomic_masses, atomic_numbers
 
         table: FloatArray = np.array([atomic_masses[atomic_numbers[element]] for element in self.elements])
-        return table[self.types]
+        masses: FloatArray = table[self.types]
+        return masses
 
     @property
     def counts(self) -> dict[str, int]:
@@ -125,7 +126,8 @@ class Frames:
     @property
     def densities(self) -> FloatArray:
         """Mass density of each frame, g/cm³."""
-        return self.masses.sum() / self.volumes * units.AMU_PER_ANGSTROM3_TO_G_PER_CM3
+        densities: FloatArray = self.masses.sum() / self.volumes * units.AMU_PER_ANGSTROM3_TO_G_PER_CM3
+        return densities
 
     def __getitem__(self, index: int | slice | Sequence[int] | IntArray) -> Frames:
         """Return the chosen frames; an integer gives one frame, still with a frame axis."""
@@ -153,7 +155,7 @@ class Frames:
     @classmethod
     def from_ase(cls, atoms: Atoms | Sequence[Atoms]) -> Frames:
         """Frames from one or several ASE Atoms of the same atoms in the same order (velocities if any are set)."""
-        images = list(atoms) if isinstance(atoms, (list, tuple)) else [atoms]
+        images: list[Any] = list(atoms) if isinstance(atoms, (list, tuple)) else [atoms]
         first = images[0]
         if any(image.get_chemical_symbols() != first.get_chemical_symbols() for image in images[1:]):
             raise ValueError('every ASE Atoms must hold the same atoms in the same order')

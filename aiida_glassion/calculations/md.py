@@ -179,7 +179,7 @@ class MdCalculation(LammpsRawCalculation):
                     )
                 )
             provenance_exclude.append(DATA_FILE)
-        for name, content in potential.files.items():
+        for name, content in potential.files_for(frames.elements).items():
             folder.create_file_from_filelike(_encoded(content), name, mode='wb')
             provenance_exclude.append(name)
 

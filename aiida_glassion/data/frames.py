@@ -87,7 +87,7 @@ class FramesData(orm.TrajectoryData):
             }
         )
 
-    def _internal_validate(  # type: ignore[override]
+    def _internal_validate(
         self,
         stepids: npt.NDArray[Any] | None,
         cells: npt.NDArray[Any] | None,
@@ -103,7 +103,7 @@ class FramesData(orm.TrajectoryData):
         for name, array in {'positions': positions, 'velocities': velocities}.items():
             if array is not None and array.dtype not in (np.float32, np.float64):
                 raise TypeError(f'{name}: dtype {array.dtype}, expected float64 or float32')
-        Frames(tuple(symbols), positions, cells, tuple(pbc or (True,) * 3), velocities, steps=stepids, times=times)
+        Frames(tuple(symbols), positions, cells, _three(pbc), velocities, steps=stepids, times=times)
 
     @property
     def frames(self) -> Frames:
@@ -113,12 +113,12 @@ class FramesData(orm.TrajectoryData):
     @property
     def n_atoms(self) -> int:
         """Number of atoms."""
-        return self.numsites
+        return int(self.numsites)
 
     @property
     def n_frames(self) -> int:
         """Number of configurations."""
-        return self.numsteps
+        return int(self.numsteps)
 
     @property
     def elements(self) -> tuple[str, ...]:
@@ -128,6 +128,11 @@ class FramesData(orm.TrajectoryData):
     def to_ase(self, index: int = -1) -> Atoms:
         """One frame (default: the last) as ASE Atoms."""
         return self.frames.to_ase(index)
+
+
+def _three(pbc: Any) -> tuple[bool, bool, bool]:
+    a, b, c = pbc or (True, True, True)
+    return bool(a), bool(b), bool(c)
 
 
 def _as_float(array: npt.NDArray[Any] | None) -> npt.NDArray[np.float64] | None:
@@ -143,7 +148,7 @@ def _read(node: orm.TrajectoryData) -> Frames:
         symbols=tuple(node.symbols),
         positions=node.get_array('positions'),
         cells=node.get_array('cells'),
-        pbc=tuple(node.pbc or (True, True, True)),
+        pbc=_three(node.pbc),
         **{name: node.get_array(name) for name in optional if name in names},
     )
 

@@ -211,7 +211,7 @@ class MdWorkChain(BaseRestartWorkChain):
         self.ctx.schedule = content
         self.ctx.inputs.schedule = orm.Dict(content)
 
-    def results(self) -> ExitCode | None:  # type: ignore[override]
+    def results(self) -> ExitCode | None:
         """Hand out the outputs of the whole run."""
         self._out_what_there_is()
         return None

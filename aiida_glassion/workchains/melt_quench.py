@@ -174,8 +174,8 @@ class MeltQuenchWorkChain(WorkChain):
         if configuration is not None:
             builder.configuration = configuration
         if composition is not None:
-            is_text = isinstance(composition, str)
-            builder.composition = orm.Str(composition) if is_text else orm.Dict(dict(composition))
+            text = isinstance(composition, str)
+            builder.composition = orm.Str(composition) if text else orm.Dict(dict(composition))  # type: ignore[arg-type]
             builder.packmol.code = packmol
         if density is not None:
             builder.density = orm.Float(density)
@@ -209,7 +209,7 @@ class MeltQuenchWorkChain(WorkChain):
 
     def should_run_replicas(self) -> bool:
         """Whether replicas are left to be run."""
-        return self.ctx.launched < len(self.ctx.seeds)
+        return bool(self.ctx.launched < len(self.ctx.seeds))
 
     def run_replicas(self) -> ToContext:
         """Run the next replicas, as many at a time as allowed."""

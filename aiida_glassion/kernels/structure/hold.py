@@ -16,7 +16,7 @@ from aiida_glassion.kernels.structure.rdf import first_peak, partial_rdfs
 _R_MAX, _N_BINS, _FRAMES_FOR_G = 6.0, 300, 10
 
 
-def judge_hold(frames: Frames, thermo: Mapping[str, npt.NDArray[Any]], **limits: float) -> dict[str, Any]:
+def judge_hold(frames: Frames, thermo: Mapping[str, npt.NDArray[Any]], **limits: Any) -> dict[str, Any]:
     """Judge by :func:`~aiida_glassion.kernels.structure.melt.judge_melt` whether the last stage of a run is a melt.
 
     The cations judged are the network formers, or all cations where there is none.
