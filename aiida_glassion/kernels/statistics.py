@@ -282,10 +282,10 @@ def _fit_inefficiency(residuals: FloatArray, n_parameters: int) -> float:
 
 
 def _minimum_inside(function: Any, low: float, high: float) -> tuple[float, bool]:
-    """Global minimum on an interval: a scan of 201 points and a local search; and whether it sits at an end."""
+    """Global minimum on an interval: a scan of 101 points and a local search; and whether it sits at an end."""
     from scipy.optimize import minimize_scalar
 
-    grid = np.linspace(low, high, 201)
+    grid = np.linspace(low, high, 101)
     best = int(np.argmin([function(point) for point in grid]))
     if best in (0, len(grid) - 1):
         return float(grid[best]), True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numba
@@ -23,7 +23,7 @@ class Crystallinity:
     """How unevenly one sublattice scatters into the directions of k.
 
     :param contrast: ΣS²/ΣS̄² − 1, with S̄ the mean of S(k) over the directions of k at equal length; 1 for a glass,
-        about half the number of unit cells for a crystal.
+        of the order of the number of unit cells for a crystal.
     :param threshold: contrast above which the sublattice counts as crystallised.
     :param bragg_peak: largest S(k)/N in the range of k, 1 for a perfect lattice with one atom per cell.
     :param bragg_k: length of k at that peak, Å⁻¹.
@@ -43,6 +43,10 @@ class Crystallinity:
         """Whether Bragg peaks stand out."""
         return self.judged and self.contrast > self.threshold
 
+    def summary(self) -> dict[str, Any]:
+        """JSON-ready: all fields (``bragg_k`` in Å⁻¹) and ``crystallised``."""
+        return {**asdict(self), 'crystallised': self.crystallised}
+
 
 def crystallinity(
     positions: npt.NDArray[np.floating[Any]],
@@ -56,10 +60,11 @@ def crystallinity(
 
     Without long-range order the amplitude at a wave vector is a sum of many uncorrelated parts, so S(k) scatters around
     its mean S̄(|k|) as an exponential variable does (speckle): ⟨S²⟩ = 2 S̄² and the contrast ΣS²/ΣS̄² − 1 is 1, whatever
-    the shape of S̄. A crystal concentrates the same intensity in few wave vectors: the contrast is about half the number
-    of unit cells in the box; thermal motion takes away a Debye-Waller factor, and a crystallite of volume fraction x
-    leaves about x³ of it. The default threshold of 3 is far above what was found for glasses, melts and random packings
-    of 80 to 30 000 atoms (0.7 to 1.4), and below α-quartz of 27 cells that vibrates by 0.3 Å along each axis (5.6).
+    the shape of S̄. A crystal concentrates the same intensity in few wave vectors: the contrast is of the order of the
+    number of unit cells in the box; thermal motion takes away a Debye-Waller factor, and a crystallite of volume
+    fraction x leaves about x³ of it. The default threshold of 3 lies far above what was found for glasses, melts and
+    random packings (0.7 to 1.4), and below α-quartz of 27 cells that vibrates by 0.3 Å along each axis (5.6). A small
+    glass repeated to a larger one is periodic, and is called a crystal.
 
     Atoms are put on a grid (cloud in cell, its form factor divided out) and transformed by FFT: every wave vector is
     seen, at a cost linear in the volume. Wave vectors below ``k_min`` see pores and phase separation, not order.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -63,6 +65,7 @@ def test_a_perfect_lattice_scatters_into_one_peak():
     found = crystallinity(atoms.positions, atoms.cell.array, k_max=4.0)
     assert found.crystallised
     assert found.bragg_peak == pytest.approx(1, abs=0.02)
+    assert json.loads(json.dumps(found.summary()))['crystallised'] is True
     assert found.bragg_k in (pytest.approx(2 * np.pi / 3.6 * np.sqrt(3)), pytest.approx(2 * np.pi / 3.6 * 2))
 
 
