@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from aiida import orm
 from aiida.engine import run_get_node
 
 from aiida_glassion.calculations.packmol import PackmolCalculation
@@ -92,12 +91,3 @@ def test_other_program_is_an_exit_code(aiida_code_installed, localhost):
     )
     _, node = pack(code, counts={'Si': 1, 'O': 2}, density=0.1, seed=1)
     assert node.exit_status == 300
-
-
-@pytest.mark.slow
-def test_hundred_thousand_atoms(packmol_code):
-    counts = apportion(parse_composition('20Na2O-80SiO2'), 100_000).counts
-    results, node = pack(packmol_code, counts=counts, density=2.3, seed=4)
-    assert node.is_finished_ok, node.exit_message
-    assert results['configuration'].frames.n_atoms == sum(counts.values())
-    assert not node.base.links.get_outgoing(node_class=orm.StructureData).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +19,21 @@ RECORDED = Path(__file__).parent.parent / 'fixtures' / 'packmol'
 FAILURES = {300, 301, 302, 303, 304, 305, 306}
 
 
-@pytest.fixture
-def node(aiida_profile_clean, localhost):
-    """A PackmolCalculation of the recorded inputs: 20 O and 10 Si in a cube of 8 Å."""
-    node = orm.CalcJobNode(computer=localhost, process_type='aiida.calculations:glassion.packmol')
+def recorded_node(computer, counts, length):
+    """A stored PackmolCalculation of these inputs, as if it had run."""
+    node = orm.CalcJobNode(computer=computer, process_type='aiida.calculations:glassion.packmol')
     node.set_option('output_filename', 'packmol.log')
     node.set_option('resources', {'num_machines': 1})
-    inputs = {'counts': orm.Dict({'O': 20, 'Si': 10}), 'cell': orm.List([8.0, 8.0, 8.0]), 'seed': orm.Int(5)}
+    inputs = {'counts': orm.Dict(counts), 'cell': orm.List([length] * 3), 'seed': orm.Int(5)}
     for name, value in inputs.items():
         node.base.links.add_incoming(value.store(), LinkType.INPUT_CALC, name)
     return node.store()
+
+
+@pytest.fixture
+def node(aiida_profile_clean, localhost):
+    """A PackmolCalculation of the recorded inputs: 20 O and 10 Si in a cube of 8 Å."""
+    return recorded_node(localhost, {'O': 20, 'Si': 10}, 8.0)
 
 
 def parse(node, files):
@@ -94,6 +100,19 @@ def test_overlap_keeps_the_results(node):
     assert status == 306
     assert 'configuration' not in outputs
     assert outputs['results'].get_dict()['shortest_distances']['O-O'] == 0
+
+
+def test_a_hundred_thousand_atoms(aiida_profile_clean, localhost):
+    number, length = 100_000, 120.0
+    node = recorded_node(localhost, {'O': number}, length)
+    grid = np.stack(np.meshgrid(*[np.arange(47) * length / 47] * 3), axis=-1).reshape(-1, 3)[:number]
+    lines = [f'{number}', ''] + [f'O {x:.6f} {y:.6f} {z:.6f}' for x, y, z in grid]
+    files = {**recorded('single'), 'packed.xyz': ('\n'.join(lines) + '\n').encode()}
+    start = time.perf_counter()
+    status, outputs = parse(node, files)
+    assert status == 0
+    assert outputs['configuration'].frames.n_atoms == number
+    assert time.perf_counter() - start < 30
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
