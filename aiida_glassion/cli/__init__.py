@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'launch': ('aiida_glassion.cli.launch:launch', 'Start a study; says first what it will do.'),
     'watch': ('aiida_glassion.cli.watch:watch', 'Watch a study while it runs.'),
     'show': ('aiida_glassion.cli.show:show', 'Tables of what came out.'),
+    'report': ('aiida_glassion.cli.report:report', 'Write a page, figures and tables of a study.'),
     'archive': ('aiida_glassion.cli.archive:archive', 'Export a study with its whole provenance to one file.'),
 }
 

@@ -76,7 +76,7 @@ class Plan:
     def seconds_waiting(self) -> float:
         """Time until the end, s, where every job of a replica and ``max_concurrent`` replicas run side by side."""
         batches = math.ceil(self.settings['replicas'] / self.max_concurrent)
-        return batches * self.longest * self.n_atoms / (self.speed * self.ranks)
+        return float(batches * self.longest * self.n_atoms / (self.speed * self.ranks))
 
     @property
     def core_seconds(self) -> float:

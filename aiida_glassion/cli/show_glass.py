@@ -91,7 +91,8 @@ def _next(content: Mapping[str, Any]) -> RenderableType:
     pk = content['pk']
     if content['state'] in ('created', 'running', 'waiting'):
         return parts.next_line(f'glassion watch {pk}')
-    return parts.next_line(f'glassion archive {pk} glass.aiida', f'glassion show {pk} --replicas')
+    report = [f'glassion report {pk}'] if content['structure'] else []
+    return parts.next_line(*report, f'glassion show {pk} --replicas', f'glassion archive {pk} glass.aiida')
 
 
 def _facts(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -99,8 +100,9 @@ def _facts(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if report:
         atoms = ', '.join(f'{number} {element}' for element, number in report['counts'].items())
         deviation = max(abs(value) for value in report['deviations'].values())
+        exact = 'exactly as wanted' if deviation < 1e-9 else f'off by at most {100 * deviation:.2g} at. %'
         yield 'composition', str(report['composition'])
-        yield 'atoms', f'{report["n_atoms"]}: {atoms}; off by at most {100 * deviation:.2g} at. %'
+        yield 'atoms', f'{report["n_atoms"]}: {atoms}; {exact}'
         yield 'packed at', f'{report["density"]:.3f} g/cm³, {report["density_from"]}'
     potential = content['potential']
     yield 'potential', f'{potential["name"]} (pk {potential["pk"]})'
@@ -114,40 +116,41 @@ def _rate_title(name: str) -> str:
 
 def _melt_table(melts: Mapping[str, Any]) -> RenderableType:
     """The three tests of each melt: value and threshold."""
-    names = list(dict.fromkeys(test for verdict in melts.values() for test in verdict.get('tests', {})))
+    units = {name: test.get('unit') for verdict in melts.values() for name, test in verdict.get('tests', {}).items()}
     rows = []
     for replica, verdict in melts.items():
         tests = verdict.get('tests', {})
-        cells = [_test(tests[name]) if name in tests else '–' for name in names]
-        rows.append([replica, *cells, 'yes' if verdict['is_melt'] else f'no: {verdict["reason"]}'])
-    return parts.numbers_table('Is it a melt?', ['', *(n.replace('_', ' ') for n in names), 'melt'], rows)
+        cells = [_test(tests[name]) if name in tests else '–' for name in units]
+        rows.append(
+            [replica.removeprefix('replica_'), *cells, 'yes' if verdict['is_melt'] else f'no: {verdict["reason"]}']
+        )
+    columns = [f'{name.replace("_", " ")}\n{unit}' for name, unit in units.items()]
+    return parts.numbers_table('Is it a melt? (in brackets: the limit)', ['', *columns, '<melt'], rows)
 
 
 def _test(test: Mapping[str, Any]) -> str:
     mark = '✓' if test.get('passed') else '✗'
     value, threshold = plain(test.get('value')), plain(test.get('threshold'))
-    unit = '' if test.get('unit') in (None, '', '1') else f' {test["unit"]}'
-    limit = '' if threshold is None else f' (limit {threshold:.3g})'
-    return f'{mark} {with_error(value)}{unit}{limit}'
+    limit = '' if threshold is None else f' ({threshold:.3g})'
+    return f'{mark} {"–" if value is None else f"{value:.3g}"}{limit}'
 
 
 def _structure_tables(title: str, structure: Mapping[str, Any]) -> Iterator[RenderableType]:
     replicas = structure.get('replicas', 1)
     scope = f'mean ± standard error of {replicas} replicas' if replicas > 1 else 'one replica: no error'
-    yield parts.numbers_table(f'{title} ({scope})', ['', '', ''], _bulk_rows(structure))
+    yield parts.section(title, scope)
+    yield parts.facts_table([*_bulk(structure), *_network(structure.get('network', {}))])
     if structure.get('bond_lengths'):
-        yield parts.numbers_table(
-            'Bonds', ['pair', 'length / Å', 'cut-off / Å', 'coordination', 'distribution'], _bond_rows(structure)
-        )
+        columns = ['bond', 'length / Å', 'cut-off / Å', 'coordination', '<distribution / %']
+        yield parts.blank()
+        yield parts.numbers_table('', columns, _bond_rows(structure))
     if structure.get('angles'):
         rows = [[name, mean_of(a.get('mean')), mean_of(a.get('width'))] for name, a in structure['angles'].items()]
-        yield parts.numbers_table('Angles', ['', 'mean / °', 'width / °'], rows)
-    network = list(_network_rows(structure.get('network', {})))
-    if network:
-        yield parts.numbers_table('Network', ['', '', ''], network)
+        yield parts.blank()
+        yield parts.numbers_table('', ['angle', 'mean / °', 'width / °'], rows)
 
 
-def _bulk_rows(structure: Mapping[str, Any]) -> Iterator[list[str]]:
+def _bulk(structure: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, name, unit in (
         ('density', 'density', 'g/cm³'),
         ('potential_energy_per_atom', 'potential energy', 'eV/atom'),
@@ -155,14 +158,14 @@ def _bulk_rows(structure: Mapping[str, Any]) -> Iterator[list[str]]:
         ('pressure', 'pressure', 'GPa'),
     ):
         if key in structure:
-            yield [name, mean_of(structure[key]), unit]
+            yield name, f'{mean_of(structure[key])} {unit}'
     transition = structure.get('glass_transition', {})
     entry = transition.get('temperature')
     if entry is not None:
         over = f', from {entry["n"]} of {structure.get("replicas")}' if _fewer(entry, structure) else ''
-        yield ['T_g', mean_of(entry), f'K{over}']
+        yield 'T_g', f'{mean_of(entry)} K{over}'
     elif 'glass_transition' in structure:
-        yield ['T_g', '–', 'not found']
+        yield 'T_g', 'not found in the cooling curve'
 
 
 def _fewer(entry: Any, structure: Mapping[str, Any]) -> bool:
@@ -185,23 +188,25 @@ def _bond_rows(structure: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def _shares(distribution: Mapping[str, Any]) -> str:
-    """Shares in percent of what is there at all: `3: 2.1 %, 4: 97.9 %`."""
+    """Shares in percent of what is there at all: `3: 2.1, 4: 97.9`."""
     shares = {name: plain(share) or 0.0 for name, share in distribution.items()}
-    return ', '.join(f'{name}: {100 * share:.1f} %' for name, share in shares.items() if share >= _LEAST_SHARE)
+    return ', '.join(f'{name}: {100 * share:.1f}' for name, share in shares.items() if share >= _LEAST_SHARE)
 
 
-def _network_rows(network: Mapping[str, Any]) -> Iterator[list[str]]:
-    names = {'bridging': 'bridging', 'non_bridging': 'non-bridging', 'free': 'free', 'tricluster': 'tricluster'}
+def _network(network: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Qn and connectivity of each former, kinds of each anion; shares in percent."""
     for former, classes in network.get('qn', {}).items():
-        for name, share in classes.items():
-            if (plain(share) or 0.0) >= _LEAST_SHARE:
-                yield [f'{former} {name}', mean_of(share, 100), '%']
+        shares = [f'{name} {mean_of(share, 100)} %' for name, share in classes.items() if _is_there(share)]
+        yield f'Qn of {former}', ', '.join(shares)
         if former in network.get('connectivity', {}):
-            yield [f'{former} connectivity', mean_of(network['connectivity'][former]), 'bridges per atom']
+            yield '', f'connectivity {mean_of(network["connectivity"][former])}'
     for anion, kinds in network.get('anions', {}).items():
-        for kind, name in names.items():
-            if kind in kinds and (plain(kinds[kind]) or 0.0) >= _LEAST_SHARE:
-                yield [f'{name} {anion}', mean_of(kinds[kind], 100), '%']
+        shares = [f'{kind.replace("_", "-")} {mean_of(s, 100)} %' for kind, s in kinds.items() if _is_there(s)]
+        yield anion, ', '.join(shares)
+
+
+def _is_there(share: Any) -> bool:
+    return (plain(share) or 0.0) >= _LEAST_SHARE
 
 
 def _replica_table(replicas: Mapping[str, Any]) -> RenderableType:
@@ -209,18 +214,19 @@ def _replica_table(replicas: Mapping[str, Any]) -> RenderableType:
     rows = []
     for name, numbers in replicas.items():
         energy = numbers.get('potential_energy_per_atom')
+        connectivity = plain(numbers.get('network', {}).get('mean_connectivity'))
         rows.append(
             [
-                name.removeprefix('replica_').replace('_rate_', ', ').replace('p', '.'),
+                name.removeprefix('replica_').replace('_rate_', ' @').replace('p', '.'),
                 with_error(numbers.get('density'), numbers.get('density_error')),
                 with_error(energy, numbers.get('potential_energy_per_atom_error')),
-                mean_of(numbers.get('network', {}).get('mean_connectivity')),
                 with_error(*(numbers.get('glass_transition', {}).get(key) for key in ('temperature', 'error'))),
-                '; '.join(f'{pair} {mean_of(entry["mean"])}' for pair, entry in numbers['coordination'].items()),
+                '–' if connectivity is None else f'{connectivity:.3f}',
+                ', '.join(f'{pair} {plain(entry["mean"]):.2f}' for pair, entry in numbers['coordination'].items()),
             ]
         )
-    columns = ['replica, K/ps', 'density / g/cm³', 'energy / eV/atom', 'connectivity', 'T_g / K', 'coordination']
-    return parts.numbers_table('Replicas', columns, rows)
+    columns = ['', 'density / g/cm³', 'energy / eV/atom', 'T_g / K', 'connect.', '<coordination']
+    return parts.numbers_table('Replicas (number @K/ps)', columns, rows)
 
 
 def _warnings(content: Mapping[str, Any]) -> Iterator[str]:

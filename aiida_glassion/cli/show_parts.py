@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -46,7 +46,7 @@ def facts_table(facts: Iterable[tuple[str, Any]]) -> RenderableType:
     """Names and values, values folded within the width of the terminal."""
     from rich.table import Table
 
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+    table = Table(box=None, show_header=False, padding=(0, 0, 0, 2))
     table.add_column(style='bold', no_wrap=True)
     table.add_column(overflow='fold')
     for name, value in facts:
@@ -55,12 +55,14 @@ def facts_table(facts: Iterable[tuple[str, Any]]) -> RenderableType:
 
 
 def numbers_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> RenderableType:
-    """A table whose first column names what the others count."""
+    """A table whose first column names what the others count; a column named with a `<` before is left-aligned."""
     from rich.table import Table
 
-    table = Table(title=title, title_justify='left', title_style='bold', box=None, pad_edge=False, padding=(0, 2, 0, 2))
+    table = Table(title=title or None, title_justify='left', title_style='bold', box=None, padding=(0, 0, 0, 2))
     for index, column in enumerate(columns):
-        table.add_column(column, justify='left' if index == 0 else 'right', header_style='dim', overflow='fold')
+        is_text = index == 0 or column.startswith('<')
+        justify: Literal['left', 'right'] = 'left' if is_text else 'right'
+        table.add_column(column.removeprefix('<'), justify=justify, header_style='dim', no_wrap=not is_text)
     for row in rows:
         table.add_row(*(_text(cell) for cell in row))
     return table
@@ -71,6 +73,13 @@ def warning_lines(warnings: Iterable[str], sign: str = '!', style: str = 'yellow
     from rich.text import Text
 
     return [Text(f'  {sign} {warning}', style=style) for warning in warnings]
+
+
+def section(title: str, more: str) -> RenderableType:
+    """A bold title with a dim remark."""
+    from rich.text import Text
+
+    return Text.assemble((title, 'bold'), (f'  {more}', 'dim'))
 
 
 def next_line(*commands: str) -> RenderableType:

@@ -8,7 +8,9 @@ from typing import Any
 
 
 def with_error(value: float | None, error: float | None = None, scale: float = 1.0) -> str:
-    """Value and standard error with as many decimals as the error allows: two digits below 20, else one (2.451 ± 0.004).
+    """Value and standard error with as many decimals as the error allows (2.451 ± 0.004).
+
+    The error is given with two digits where it begins with a 1, else with one.
 
     :param value: None: an en dash.
     :param error: None or not finite: four significant digits of the value.

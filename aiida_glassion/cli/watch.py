@@ -98,7 +98,7 @@ def snapshot(task: Task, problems: list[str]) -> RenderableType:
 
     rows = rows_of(task)
     totals = totals_of(rows)
-    parts: list[RenderableType] = [_title(task), _table(rows)]
+    parts: list[RenderableType] = [_title(task), _table(rows, wide=console().width >= 100)]
     parts += [Text(f'  ✗ {row.name}: {row.reason}', style='red') for row in rows if row.reason]
     parts += [Text(f'  ! {problem}', style='yellow') for problem in problems]
     parts.append(_summary(task, totals))
@@ -108,19 +108,23 @@ def snapshot(task: Task, problems: list[str]) -> RenderableType:
 def _title(task: Task) -> RenderableType:
     from rich.text import Text
 
-    return Text.assemble((f'{task.process} {task.pk}', 'bold'), ' ', (task.state, 'dim'))
+    return Text.assemble(
+        (f'{task.process} {task.pk}', 'bold'), ' ', ('running' if task.is_working else task.state, 'dim')
+    )
 
 
-def _table(rows: list[Row]) -> RenderableType:
+def _table(rows: list[Row], wide: bool) -> RenderableType:
+    """Rows, with bars where there is room for them."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style='dim', expand=False)
     table.add_column('', no_wrap=True)
     table.add_column('', no_wrap=True)
-    table.add_column('stage', ratio=None)
-    table.add_column('steps', width=10)
-    table.add_column('', justify='right', no_wrap=True)
+    table.add_column('stage', no_wrap=True)
+    if wide:
+        table.add_column('', width=10)
+    table.add_column('steps', justify='right', no_wrap=True)
     table.add_column('T / K', justify='right', no_wrap=True)
     table.add_column('steps/s', justify='right', no_wrap=True)
     table.add_column('ns/day', justify='right', no_wrap=True)
@@ -132,7 +136,7 @@ def _table(rows: list[Row]) -> RenderableType:
             f'[{colour}]{SIGNS[row.status]}[/]',
             row.name,
             f'[{colour}]{row.stage}[/]',
-            bar if row.total else '',
+            *([bar if row.total else ''] if wide else []),
             percent(row.done, row.total),
             temperatures(row.temperature, row.target),
             number(row.steps_per_second),

@@ -96,11 +96,11 @@ def _replica(label: str, task: Task, settings: Mapping[str, Any]) -> Iterator[Ro
     share = len(quenches)
     for rate in settings['rates']:
         quench = quenches.get(f'quench_{rate_label(rate)}')
-        name = label if share == 1 else f'{label} {rate:g} K/ps'
+        name = label if share == 1 else f'{label} @{rate:g}'
         # the melt is one run for all rates: each row bears its part of it
         done = melt_done // share + (_steps_done(quench) if quench else 0)
         total = melt_total // share + quench_total[rate]
-        yield _row(name, _quenching(task, quench, rate), task, quench, done, total)
+        yield _row(name, _quenching(task, quench, rate, share > 1), task, quench, done, total)
 
 
 def _row(name: str, stage: str, task: Task, md: Task | None, done: int, total: int) -> Row:
@@ -129,7 +129,8 @@ def _with_progress(row: Row, md: Task | None) -> Row:
     progress = job.progress
     if job.job_state not in (None, 'running', 'submitted', 'done'):
         return replace(row, stage=f'{row.stage}, {job.job_state}')
-    stage = f'{row.stage}: {progress.stage} {progress.number}/{progress.n_stages}'
+    words = row.stage if progress.stage in row.stage.split() else f'{row.stage}: {progress.stage}'
+    stage = f'{words} {progress.number}/{progress.n_stages}'
     if progress.error:
         stage += f' ({progress.error})'
     speed = progress.steps_per_second
@@ -158,14 +159,14 @@ def _melting(task: Task, melts: list[Task]) -> str:
     if last.label == 'pack':
         return f'pack, {last.job_state}' if last.is_working and last.job_state else 'pack'
     if last.label.startswith('melt_longer_'):
-        return f'melt longer, {len(melts) - 1}×'
+        return f'melt longer {len(melts) - 1}×'
     return 'is it a melt?' if last.label == 'judge_melt' else 'melt'
 
 
-def _quenching(task: Task, quench: Task | None, rate: float) -> str:
+def _quenching(task: Task, quench: Task | None, rate: float, is_named: bool) -> str:
     if quench is not None and quench.is_done and task.is_working:
         return 'analyse' if any(c.label == f'analyse_{rate_label(rate)}' for c in task.children) else 'quenched'
-    return f'quench {rate:g} K/ps'
+    return 'quench' if is_named else f'quench {rate:g} K/ps'
 
 
 def _steps_done(task: Task) -> int:
