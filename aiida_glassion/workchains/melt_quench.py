@@ -174,8 +174,7 @@ class MeltQuenchWorkChain(WorkChain):
         if configuration is not None:
             builder.configuration = configuration
         if composition is not None:
-            text = isinstance(composition, str)
-            builder.composition = orm.Str(composition) if text else orm.Dict(dict(composition))  # type: ignore[arg-type]
+            builder.composition = orm.Str(parse_composition(composition).label)
             builder.packmol.code = packmol
         if density is not None:
             builder.density = orm.Float(density)
