@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,20 @@ class Program:
         return subprocess.run(
             ['bash', '-c', script], cwd=directory, capture_output=True, text=True, timeout=timeout, check=False
         )
+
+
+def says(program: Program, argument: str, name: str) -> bool:
+    """Whether a program starts and says its name.
+
+    :param argument: what makes it say something; empty: nothing is needed.
+    :param name: what is looked for in its output.
+    """
+    with tempfile.TemporaryDirectory(prefix='glassion-') as directory:
+        try:
+            done = program.run([argument] if argument else [], Path(directory), timeout=30.0)
+        except subprocess.TimeoutExpired:
+            return False
+    return name in done.stdout
 
 
 def find(name: str) -> Path | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from aiida_glassion.cli.engines import Program, find_lammps, find_packmol, mpirun_command
+from aiida_glassion.cli.engines import Program, find_lammps, find_packmol, mpirun_command, says
 from aiida_glassion.cli.profile import NAME, configuration, profile_option
 from aiida_glassion.cli.terminal import console, line
 
@@ -20,8 +20,16 @@ COMPUTER = 'localhost'
 CACHED = ['aiida.calculations:glassion.*']
 #: how often a running job is looked at, s. Measured: 0 s costs the worker 85 % of a core, 0.5 s 13 %, 1 s 7 %.
 POLL_INTERVAL = 1.0
+#: longest wait for an answer of the daemon, s; AiiDA's 2 s are too short on a busy machine.
+DAEMON_TIMEOUT = 20
 #: one OpenMP thread per rank unless the job says otherwise.
 PREPEND = 'export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}'
+
+#: plugin -> (how its program is made to say its name, the name).
+GREETINGS = {
+    'glassion.md': ('-h', 'Large-scale Atomic/Molecular Massively Parallel Simulator'),
+    'glassion.packmol': ('', 'PACKMOL'),
+}
 
 _EXECUTABLE = click.Path(exists=True, dir_okay=False, executable=True, resolve_path=False, path_type=Path)
 
@@ -124,6 +132,7 @@ def _profile(config: Config, name: str, caching: bool) -> Iterator[Step]:
     first = config.default_profile_name is None
     config.set_default_profile(name, overwrite=False)
     config.set_option('runner.poll.interval', 1, scope=name)
+    config.set_option('daemon.timeout', DAEMON_TIMEOUT, scope=name)
     if caching:
         config.set_option('caching.enabled_for', CACHED, scope=name)
     config.store()
@@ -210,6 +219,9 @@ def _code(label: str, plugin: str, computer: Any, program: Program | None, asked
         return Step(
             'failed', full, f'{gone} found beside this Python or on PATH', 'pip install "aiida-glassion[engines]"'
         )
+    if not says(program, *GREETINGS[plugin]):
+        seen = f'{program.path} does not start, or is another program'
+        return Step('failed', full, seen, f'glassion setup --{label} PATH')
     was = ''
     if old is not None:
         old.label = f'{label}-{old.pk}'

@@ -41,7 +41,6 @@ def test_commands_are_click_commands():
         (['frobnicate'], 'There are: setup, doctor'),
         (['setup', '--profil', 'x'], 'Did you mean --profile?'),
         (['setup', '--lmp', '/nope'], "File '/nope' does not exist"),
-        (['setup', '--lmp', '/etc/hostname'], 'is not executable'),
         (['archive', '1'], "Missing argument 'FILE'"),
         (['archive', '1', '/no/such/folder/x.aiida'], 'There is no folder /no/such/folder'),
         (['doctor', '--profile', 'nobody'], 'There is no AiiDA profile'),
@@ -52,6 +51,15 @@ def test_bad_input_is_answered_in_a_line(arguments, said, glassion):
     assert done.returncode in (1, 2)
     assert said in done.stderr
     assert 'Traceback' not in done.stderr + done.stdout
+
+
+def test_a_file_that_cannot_be_run_is_refused(glassion, tmp_path):
+    file = tmp_path / 'lmp'
+    file.write_text('not a program')
+    file.chmod(0o644)
+    done = glassion('setup', '--no-daemon', '--lmp', str(file))
+    assert done.returncode == 2
+    assert 'is not executable' in done.stderr
 
 
 def test_no_profile_says_what_to_do(glassion):

@@ -108,6 +108,15 @@ def test_another_executable_replaces_the_code(glassion, tmp_path, lmp):
     assert '+ lmp@localhost' in again.stdout
 
 
+@pytest.mark.engine
+@pytest.mark.parametrize(('option', 'code'), [('--lmp', 'lmp@localhost'), ('--packmol', 'packmol@localhost')])
+def test_another_program_is_refused(option, code, glassion):
+    done = glassion('setup', '--no-daemon', option, '/bin/true')
+    assert done.returncode == 1
+    assert f'✗ {code}' in done.stdout
+    assert '/bin/true does not start, or is another program' in done.stdout
+
+
 def test_missing_engine_is_named_with_what_mends_it(glassion, tmp_path):
     """A Python environment without engines: this package on the path of a bare interpreter."""
     python = tmp_path / 'bare' / 'python'
