@@ -1,0 +1,146 @@
+"""The report of a study on disk: the page, figures, and the numbers and curves for other programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida import orm
+
+from aiida_glassion.report import provenance_picture
+from aiida_glassion.report.figures.style import as_png, as_svg
+from aiida_glassion.report.page import warnings_of, write_page
+from aiida_glassion.report.provenance import read_provenance
+from aiida_glassion.report.quantities import flattened, quantities, unit_of_curve
+from aiida_glassion.report.study import Glass, Study, read_study
+from aiida_glassion.report.study_figures import glass_figures
+
+PAGE = 'index.html'
+
+
+def write_report(node: orm.ProcessNode, directory: Path) -> list[Path]:
+    """Write the whole report of a study.
+
+    :param node: the study.
+    :param directory: made if it is not there; files of the same names are replaced.
+    :returns: what was written, the page first.
+    :raises ValueError: not a study of a melt-quench.
+    """
+    study = read_study(node)
+    provenance = read_provenance(node)
+    directory.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+
+    def save(name: str, content: str | bytes) -> None:
+        path = directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        written.append(path)
+
+    figures: dict[str, list[tuple[str, str, bytes, str]]] = {}
+    for glass in study.glasses:
+        figures[glass.label] = []
+        for drawn in glass_figures(study, glass):
+            name = f'figures/{_safe(drawn.name)}'
+            png = as_png(drawn.figure)
+            save(f'{name}.png', png)
+            shown = (drawn.title, drawn.caption, png, 'png')
+            if drawn.vector:
+                svg = as_svg(drawn.figure).encode()
+                save(f'{name}.svg', svg)
+                shown = (drawn.title, drawn.caption, svg, 'svg+xml')
+            if not drawn.name.endswith('_sheet'):
+                figures[glass.label].append(shown)
+    svg_text = provenance_picture.as_svg(provenance)
+    save('figures/provenance.svg', svg_text)
+    save('figures/provenance.png', as_png(provenance_picture.provenance_figure(provenance)))
+    for glass in study.glasses:
+        _save_tables(glass, directory, written)
+    save('report.json', json.dumps(summary(study), indent=1, ensure_ascii=False, default=str))
+    names = [path.relative_to(directory).as_posix() for path in written]
+    save(PAGE, write_page(study, figures, svg_text, names))
+    return [written[-1], *written[:-1]]
+
+
+def summary(study: Study) -> dict[str, Any]:
+    """What the page says, for programs: numbers with their errors, how it was made, warnings."""
+    return {
+        'uuid': study.uuid,
+        'composition': study.composition,
+        'state': study.state,
+        'exit': study.exit_text,
+        'warnings': warnings_of(study),
+        'apportioned': study.apportioned,
+        'settings': study.settings,
+        'potential': study.potential,
+        'seed': study.seed,
+        'replicas': [
+            {'label': r.label, 'state': r.state, 'reason': r.reason, 'seed': r.seed, 'melts': dict(r.melts)}
+            for r in study.replicas
+        ],
+        'glasses': {
+            glass.label: {
+                'rate': glass.rate,
+                'rate_unit': 'K/ps',
+                'final': glass.final,
+                'mean': glass.numbers,
+                'replicas': glass.replicas,
+                'uuids': {name: uuid for name, (_, uuid) in glass.nodes.items()},
+            }
+            for glass in study.glasses
+        },
+        'ledger': study.ledger,
+        'software': study.software,
+    }
+
+
+def _save_tables(glass: Glass, directory: Path, written: list[Path]) -> None:
+    """Numbers, curves, cooling and runs as CSV, units in the first line."""
+    label = _safe(glass.label)
+
+    def save(name: str, head: list[str], rows: Any) -> None:
+        path = directory / f'{label}_{name}.csv'
+        with path.open('w', newline='', encoding='utf-8') as stream:
+            writer = csv.writer(stream)
+            writer.writerow(head)
+            writer.writerows(rows)
+        written.append(path)
+
+    if glass.numbers:
+        mean = flattened(glass.numbers)
+        own = {name: flattened(numbers) for name, numbers in glass.replicas.items()}
+        rows = []
+        for quantity in quantities(glass.numbers, everything=True):
+            number = quantity.of(mean)
+            values = [quantity.of(numbers) for numbers in own.values()]
+            row = [quantity.path, quantity.label, quantity.unit, number.value, number.error, number.n] if number else []
+            rows.append([*row, *(None if value is None else value.value for value in values)])
+        save('numbers', ['name', 'quantity', 'unit', 'mean', 'standard_error', 'n', *own], rows)
+    for name, axis, prefixes in (('radial', 'r', ('r_', 'g_', 'running_')), ('angles', 'angle', ('angle_',))):
+        if axis in glass.curves:
+            chosen = {axis: glass.curves[axis]} | {
+                key: curve for key, curve in glass.curves.items() if key.startswith(prefixes)
+            }
+            save(name, *_columns(chosen))
+    for replica, curve in glass.cooling.items():
+        if len(curve.temperature):
+            head = ['temperature (K)', curve.quantity]
+            save(f'cooling_{_safe(replica)}', head, zip(curve.temperature, curve.value, strict=True))
+    for replica, run in glass.runs.items():
+        head = ['time (ps)', 'temperature (K)', 'density (g/cm³)', 'potential energy (eV/atom)']
+        save(f'run_{_safe(replica)}', head, zip(run.time, run.temperature, run.density, run.energy, strict=True))
+
+
+def _columns(curves: Mapping[str, Any]) -> tuple[list[str], Any]:
+    head = [f'{name} ({unit})' if (unit := unit_of_curve(name)) else name for name in curves]
+    return head, np.stack(list(curves.values()), axis=1)
+
+
+def _safe(name: str) -> str:
+    """Name of a file; a label may come from a stranger's archive."""
+    return re.sub(r'[^A-Za-z0-9_-]+', '_', name) or 'unnamed'

@@ -1,0 +1,77 @@
+"""Small pieces of HTML. Whatever text goes in is escaped here: it may come from a stranger's archive."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib import resources
+from typing import Any
+
+
+class Markup(str):
+    """HTML that is safe already; every other text is escaped by :func:`html`."""
+
+    __slots__ = ()
+
+
+def html(value: Any) -> Markup:
+    """Text as HTML."""
+    return value if isinstance(value, Markup) else Markup(escape(str(value)))
+
+
+def element(name: str, *content: Any, **attributes: str) -> Markup:
+    """An element; ``class_`` is written ``class``.
+
+    :param content: text (escaped) or :class:`Markup`.
+    """
+    given = ''.join(f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"' for key, value in attributes.items())
+    return Markup(f'<{name}{given}>{"".join(html(part) for part in content)}</{name}>')
+
+
+def table(head: Sequence[Any], rows: Iterable[Sequence[Any]], caption: str = '', numbers_from: int = 99) -> Markup:
+    """A table with its head and, in each row, its first cell as headings. A row of one cell heads a group.
+
+    :param numbers_from: index of the first column of numbers.
+    """
+
+    def kind(index: int) -> dict[str, str]:
+        return {'class_': 'number'} if index >= numbers_from else {}
+
+    body = []
+    for row in rows:
+        if len(row) == 1:
+            heading = element('th', row[0], colspan=str(len(head)), scope='colgroup')
+            body.append(element('tr', heading, class_='group'))
+            continue
+        cells = [element('th', row[0], scope='row'), *(element('td', c, **kind(i)) for i, c in enumerate(row[1:], 1))]
+        body.append(element('tr', *cells))
+    heads = (element('th', text, scope='col', **kind(index)) for index, text in enumerate(head))
+    parts = [element('caption', caption)] if caption else []
+    parts += [element('thead', element('tr', *heads)), element('tbody', *body)]
+    return element('div', element('table', *parts), class_='scroll')
+
+
+def picture(content: bytes, kind: str, alt: str, caption: str) -> Markup:
+    """A figure with its bytes inside the page.
+
+    :param kind: ``png`` or ``svg+xml``.
+    :param alt: what it shows, for those who cannot see it.
+    """
+    data = base64.b64encode(content).decode()
+    image = Markup(f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{data}">')
+    return element('figure', image, element('figcaption', caption))
+
+
+def document(title: str, *body: Markup) -> str:
+    """A whole page. Its policy lets the browser load nothing from anywhere and run no script."""
+    style = (resources.files(__package__) / 'page.css').read_text(encoding='utf-8')
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    head = (
+        '<meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f'<title>{escape(title)}</title><style>{style}</style>'
+    )
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>{"".join(body)}</body></html>\n'
