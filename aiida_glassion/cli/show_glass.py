@@ -91,7 +91,7 @@ def _next(content: Mapping[str, Any]) -> RenderableType:
     pk = content['pk']
     if content['state'] in ('created', 'running', 'waiting'):
         return parts.next_line(f'glassion watch {pk}')
-    report = [f'glassion report {pk}'] if content['structure'] else []
+    report = [f'glassion report {pk} report'] if content['structure'] else []
     return parts.next_line(*report, f'glassion show {pk} --replicas', f'glassion archive {pk} glass.aiida')
 
 

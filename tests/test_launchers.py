@@ -1,0 +1,47 @@
+"""The scripts of the top-level ``workchains/`` build what their YAML asks for, and are imported by nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1] / 'workchains'
+LAUNCHERS = sorted(ROOT.glob('*/launch.py'))
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(f'launch_{path.parent.name}', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_there_is_a_launcher():
+    assert [path.parent.name for path in LAUNCHERS] == ['melt_quench']
+
+
+def written(folder, tmp_path, lmp_code, packmol_code, **changes):
+    content = yaml.safe_load((folder / 'inputs.yaml').read_text())
+    content |= {'code': lmp_code.full_label, 'packmol': packmol_code.full_label, **changes}
+    path = tmp_path / 'inputs.yaml'
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.mark.parametrize('path', LAUNCHERS, ids=lambda path: path.parent.name)
+def test_the_yaml_beside_it_makes_a_valid_builder(path, tmp_path, aiida_profile_clean, lmp_code, packmol_code):
+    builder = load(path).builder(written(path.parent, tmp_path, lmp_code, packmol_code))
+    ports = builder.process_class.spec().inputs
+    assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
+    assert builder.settings['n_atoms'] == 600
+    assert builder.composition.value == '20Na2O-80SiO2'
+    assert builder.md.md.potential.elements == ['Na', 'O', 'Si']
+
+
+def test_an_unknown_key_is_named(tmp_path, aiida_profile_clean, lmp_code, packmol_code):
+    path = written(ROOT / 'melt_quench', tmp_path, lmp_code, packmol_code, densty=2.3)
+    with pytest.raises(ValueError, match=r'unknown densty; known are .*density'):
+        load(ROOT / 'melt_quench' / 'launch.py').builder(path)
