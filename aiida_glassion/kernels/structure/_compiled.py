@@ -185,6 +185,15 @@ def _own_atoms(columns: Columns, column: int, low: int, high: int) -> tuple[int,
 
 
 @numba.njit(cache=True, nogil=True)
+def _below(squared: FloatArray, limit: float) -> int:
+    """How many values are below a limit."""
+    found = 0
+    for value in squared:
+        found += value < limit
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
 def _select(squared: FloatArray, limit: float, chosen: IntArray) -> int:
     """Collect the indices of the values below a limit, without a branch to mispredict; return how many."""
     found = 0
@@ -249,6 +258,9 @@ def list_neighbours(
                 atom = who[i]
                 _squared_distances(xyz[0, :n], xyz[1, :n], xyz[2, :n], x, y, z, squared)
                 squared[i] = np.inf
+                if len(offsets) == 0 and not by_type:
+                    counts[atom] = _below(squared[:n], largest)
+                    continue
                 found = _select(squared[:n], largest, chosen)
                 if by_type:
                     found = _select_by_type(squared, squares[types[atom]], types, who, chosen, found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -111,18 +111,21 @@ def partial_rdfs(
     blocks = np.array_split(np.arange(len(positions)), min(len(positions), MAX_BLOCKS))
     scale = 1.0 / (np.maximum(counts, 1)[:, None] * np.maximum(counts, 1)[None, :])[:, :, None] / shells
 
-    threads = n_threads or numba.config.NUMBA_NUM_THREADS
     g_blocks = np.zeros((len(blocks), n_types, n_types, n_bins))
     total = np.zeros((n_types, n_types, n_bins), dtype=np.int64)
-    split = threads if len(positions) == 1 else 1
-    with ThreadPoolExecutor(threads) as pool:
+    owner = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
+    threads = n_threads or numba.config.NUMBA_NUM_THREADS
+    with ThreadPoolExecutor(threads) as pool:  # starts a thread only when it is given work
+        over_frames: Callable[..., Iterable[IntArray]] = map
+        over_columns: Callable[..., Iterable[IntArray]] = map
+        if threads > 1:
+            over_frames, over_columns = (pool.map, map) if len(positions) > 1 else (map, pool.map)
 
         def count(frame: int) -> IntArray:
-            return _pair_counts(positions[frame], cells[frame], types, n_types, r_max, n_bins, pbc, pool, split)
+            parts = 1 if over_columns is map else threads
+            return _pair_counts(positions[frame], cells[frame], types, n_types, r_max, n_bins, pbc, over_columns, parts)
 
-        done = map(count, range(1)) if split > 1 else pool.map(count, range(len(positions)))
-        owner = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
-        for frame, pairs in enumerate(done):
+        for frame, pairs in enumerate(over_frames(count, range(len(positions)))):
             g_blocks[owner[frame]] += pairs * volumes[frame]
             total += pairs
     g_blocks *= scale / np.array([len(block) for block in blocks])[:, None, None, None]
@@ -142,10 +145,10 @@ def _pair_counts(
     r_max: float,
     n_bins: int,
     pbc: tuple[bool, bool, bool],
-    pool: ThreadPoolExecutor,
+    over: Callable[..., Iterable[IntArray]],
     parts: int,
 ) -> IntArray:
-    """Pairs of one frame as seen from both atoms, (n_types, n_types, n_bins)."""
+    """Pairs of one frame as seen from both atoms, (n_types, n_types, n_bins); ``over`` maps the counting over parts."""
     positions, cell = check_configuration(positions, cell)
     turned, frame = turned_frame(periodic_cell(positions, cell, pbc, r_max))
     columns = build_columns(positions, turned, frame, r_max, half=True)
@@ -156,9 +159,8 @@ def _pair_counts(
         pairs: IntArray = histogram(columns, types, n_types, per_angstrom, n_bins, begin, end)
         return pairs
 
-    mapped = pool.map if parts > 1 else map
     once: IntArray = sum(
-        mapped(part, bounds[:-1], bounds[1:]), start=np.zeros((n_types, n_types, n_bins), dtype=np.int64)
+        over(part, bounds[:-1], bounds[1:]), start=np.zeros((n_types, n_types, n_bins), dtype=np.int64)
     )
     both: IntArray = once + once.transpose(1, 0, 2)
     return both
