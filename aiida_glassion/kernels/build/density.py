@@ -1,12 +1,12 @@
 """A first density for a glass whose density nobody gave; the constant-pressure stages of the simulation correct it.
 
 Additive molar volumes: each cation brings the volume of its oxide (or sulfide) component, each halide its excess over
-the oxygen that it replaces; in an oxysulfide the two are weighed by the anions' charge. The idea and the factors of the
-modifier oxides are those of A. A. Appen (Chemistry of Glass, Khimiya, Leningrad 1974). Formers were set on the pure
-glasses (handbook densities, g/cm³: SiO2 2.20, GeO2 3.65, B2O3 1.83, P2O5 2.37, TeO2 5.6, SiS2 2.0, GeS2 2.74, As2S3
+the oxygen that it replaces; in an oxysulfide the two are weighed by the anions' charge (an additive scheme in the manner
+of A. A. Appen; the numbers are this project's own calibration, good to start a box, not to be cited). Modifiers were set
+so that common silicate glasses come out; formers on the pure glasses (rounded room-temperature densities, g/cm³: SiO2 2.20, GeO2 3.65, B2O3 1.83, P2O5 2.37, TeO2 5.6, SiS2 2.0, GeS2 2.74, As2S3
 3.20), Li2S and P2S5 on 75Li2S-25P2S5 (1.95), Na2S on Na3PS4 glass (2.0), Al2O3 on albite glass (2.38); the rest are the
 crystals' molar volumes. Boron in BO4 tetrahedra packs closer than in BO3 triangles: each modifier charge turns one
-boron, up to half of them (P. J. Bray and J. G. O'Keefe, Phys. Chem. Glasses 4, 37 (1963)).
+boron, up to half of them (the borate anomaly as 11B NMR shows it).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ HALIDE_EXCESS: dict[str, float] = {'F': 4.0, 'Cl': 15.0, 'Br': 20.0, 'I': 28.0}
 BO4_CONTRACTION = 6.4
 """Volume lost by one mole of boron from BO3 to BO4, cm³/mol, from Li2B4O7 (2.27) and Na2B4O7 (2.37 g/cm³) glasses."""
 
-METHOD = 'additive molar volumes of the oxide, sulfide and halide components (Appen 1974, extended), about ±10 %'
+METHOD = 'sum of molar volumes of the oxide, sulfide and halide components, calibrated on known glasses, about ±10 %'
 
 
 @dataclass(frozen=True)
