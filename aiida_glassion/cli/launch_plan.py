@@ -177,7 +177,7 @@ def plan_configuration(
         raise ValueError(f'{name}: periodic in {frames.pbc}; a cell that is periodic in all three directions is needed')
     _check_neutral(potential, frames.counts)
     return Plan(
-        title=name,
+        title=name.rpartition('/')[2],
         counts=frames.counts,
         n_atoms_wanted=None,
         deviation=None,
