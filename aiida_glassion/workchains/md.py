@@ -42,7 +42,12 @@ class MdWorkChain(BaseRestartWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Declare ports, outline and exit codes."""
         super().define(spec)
-        spec.expose_inputs(MdCalculation, namespace='md', exclude=('restart',))
+        spec.expose_inputs(
+            MdCalculation,
+            namespace='md',
+            exclude=('restart',),
+            namespace_options={'help': 'The molecular dynamics to run, as for glassion.md.'},
+        )
         spec.inputs['max_iterations'].default = lambda: orm.Int(50)
         spec.input(
             'max_softer',

@@ -43,7 +43,10 @@ class MeltQuenchReplicaWorkChain(WorkChain):
         )
         spec.input('configuration', valid_type=CONFIGURATIONS, required=False, help='Configuration to melt instead, Å.')
         spec.expose_inputs(
-            MdWorkChain, namespace='md', exclude=('md.configuration', 'md.schedule', 'md.seed', 'clean_workdir')
+            MdWorkChain,
+            namespace='md',
+            exclude=('md.configuration', 'md.schedule', 'md.seed', 'clean_workdir'),
+            namespace_options={'help': 'How every molecular dynamics of the replica is run, as for glassion.md.'},
         )
         spec.input(
             'settings',
