@@ -65,19 +65,28 @@ def walk_numbers(record: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[
             yield from walk_numbers(value, f'{prefix}{key}.')
 
 
-def format_number(number: Number | None, digits: int = 4) -> str:
+def format_number(number: Number | None, digits: int = 4, like: Number | None = None) -> str:
     """``2.483 ± 0.012``: the error with two significant digits, the value to the same place.
 
     :param digits: significant digits of a value that has no error.
+    :param like: give a value without error the decimal places of this one.
     """
     if number is None:
         return '–'
+    places = _places(number) if number.error else _places(like or number)
+    if places is None:
+        error = f' ± {_plain(number.error, 2)}' if number.error else ''
+        return _plain(number.value, digits) + error
+    error = f' ± {number.error:.{places}f}' if number.error else ''
+    return _minus(f'{number.value:.{places}f}') + error
+
+
+def _places(number: Number) -> int | None:
+    """Decimal places that the error leaves; None without error, or where powers of ten read better."""
     if number.error is None or not math.isfinite(number.error) or number.error <= 0:
-        return _plain(number.value, digits)
+        return None
     places = 1 - math.floor(math.log10(number.error))
-    if not 0 <= places <= 6:
-        return f'{_plain(number.value, digits)} ± {_plain(number.error, 2)}'
-    return f'{_minus(f"{number.value:.{places}f}")} ± {number.error:.{places}f}'
+    return places if 0 <= places <= 6 else None
 
 
 def _plain(value: float, digits: int) -> str:

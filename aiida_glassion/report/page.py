@@ -45,7 +45,9 @@ def warnings_of(study: Study) -> list[str]:
                 f'{replica.label} failed ({replica.reason}); it is not in the means unless its numbers are below.'
             )
         if len(replica.melts) > 1:
-            found.append(f'{replica.label} had to be held {len(replica.melts)} times before it was judged.')
+            found.append(
+                f'{replica.label} was held {len(replica.melts)} times: the first hold did not make a melt of it.'
+            )
         if replica.melts and not replica.melts[-1][1].get('is_melt'):
             found.append(f'{replica.label} never became a melt: {replica.melts[-1][1].get("reason", "")}.')
     for glass in study.glasses:
@@ -172,7 +174,7 @@ def _composition(study: Study) -> Markup:
         off = '–' if deviation is None else f'{1e4 * deviation.value:+.1f}'.replace('-', '−')
         rows.append((name, count, f'{100 * count / total:.2f}', off, '–' if state is None else f'{state.value:+g}'))
     caption = f'Composition: {study.composition}, as whole atoms, exactly neutral'
-    head = ('Element', 'Atoms', 'Share (%)', 'Off by (10⁻⁴)', 'Oxidation state (e)')
+    head = ('Element', 'Atoms', 'Share (%)', 'Off by (10⁻⁴)', 'State (e)')
     density = find_number(study.apportioned, 'density')
     note = (
         element(
@@ -197,7 +199,7 @@ def _numbers(glass: Glass) -> Markup:
             rows.append((group,))
         for quantity in members:
             number = quantity.of(mean)
-            cells = [format_number(quantity.of(numbers)) for numbers in own.values()]
+            cells = [format_number(quantity.of(numbers), like=number) for numbers in own.values()]
             few = number is not None and number.n is not None and number.n < len(own)
             text = format_number(number) + (f' (n = {number.n})' if few and number else '')
             rows.append((quantity.label, quantity.unit, text, *cells))
@@ -206,33 +208,30 @@ def _numbers(glass: Glass) -> Markup:
 
 
 def _melts(study: Study) -> Markup:
-    rows: list[Sequence[Any]] = []
-    for replica in study.replicas:
-        for hold, verdict in replica.melts:
-            for name, test in (verdict.get('tests') or {}).items():
-                mark = element('span', *(('✓', 'passed') if test.get('passed') else ('✗', 'not passed')))
-                word = element('span', mark, class_='good' if test.get('passed') else 'bad')
-                value, limit = find_number(test, 'value'), find_number(test, 'threshold')
-                label = f'{replica.label}, {hold}'
-                rows.append(
-                    (
-                        label,
-                        name.replace('_', ' '),
-                        format_number(value),
-                        format_number(limit),
-                        test.get('unit', ''),
-                        word,
-                    )
-                )
-            if not verdict.get('tests'):
-                rows.append((f'{replica.label}, {hold}', verdict.get('reason', ''), '–', '–', '', '–'))
-    head = ('Replica', 'Test', 'Value', 'Limit', 'Unit', 'Result')
+    holds = [(replica, hold, verdict) for replica in study.replicas for hold, verdict in replica.melts]
+    names = list(dict.fromkeys(name for _, _, verdict in holds for name in verdict.get('tests') or {}))
+    rows = []
+    for replica, hold, verdict in holds:
+        cells = [_test((verdict.get('tests') or {}).get(name)) for name in names]
+        word = ('a melt', 'good') if verdict.get('is_melt') else ('not a melt', 'bad')
+        rows.append((f'{replica.label}, {hold}', *cells, element('span', word[0], class_=word[1])))
+    head = ('Replica', *(name.replace('_', ' ') for name in names), 'Verdict')
     body = table(head, rows) if rows else element('p', 'No melt has been judged.')
     why = (
         'A glass is only as good as its melt: the slowest former must move further than its bond (value above the '
         'limit), the energy must not drift and the starting sites must be forgotten (values below the limit).'
     )
     return element('section', element('h2', 'Was it a melt?'), element('p', why, class_='soft'), body, id='melts')
+
+
+def _test(test: Any) -> Markup:
+    """Value, unit, limit and mark of one test."""
+    if not isinstance(test, Mapping):
+        return html('–')
+    mark, kind = ('✓', 'good') if test.get('passed') else ('✗', 'bad')
+    value, limit = (format_number(find_number(test, key), digits=3) for key in ('value', 'threshold'))
+    unit = test.get('unit', '')
+    return Markup(element('span', mark, class_=kind) + html(f' {value} {unit} (limit {limit})'))
 
 
 def _making(study: Study) -> Markup:

@@ -88,13 +88,18 @@ def _read_step(node: orm.ProcessNode, name: str, names: dict[str, str]) -> Step:
     note = node.exit_message or ''
     if node.exit_status:
         note = f'[{node.exit_status}] {note}'
-    step = Step(name, f'{node.process_label or "process"} <{node.pk}>', state_of(node), note)
+    step = Step(name, f'{_kind(node)} <{node.pk}>', state_of(node), note)
     if isinstance(node, orm.WorkflowNode):
         step.calls = [_read_step(child, label, names) for label, child in called(node)]
     else:
         created = node.base.links.get_outgoing(link_type=LinkType.CREATE).all()
         step.data = [(names[link.node.uuid], link.node.pk) for link in created if link.node.uuid in names]
     return step
+
+
+def _kind(node: orm.ProcessNode) -> str:
+    label = node.process_label or 'process'
+    return label.removesuffix('WorkChain').removesuffix('Calculation') or label
 
 
 def _output_names(node: orm.ProcessNode) -> dict[str, str]:
@@ -132,9 +137,8 @@ def _fold(step: Step, shown: int) -> int:
         )
         position = step.calls.index(away[0])
         step.calls = [child for child in step.calls if all(child is not gone_child for gone_child in away)]
-        folded = Step(
-            f'{len(away)} more: {away[0].name} … {away[-1].name}', f'{kind}, {count} processes', 'folded', ends
-        )
+        names = f'{away[0].name} … {away[-1].name}'
+        folded = Step(f'{len(away)} more like these', names, 'folded', f'{kind}, {count} processes: {ends}')
         step.calls.insert(min(position, len(step.calls)), folded)
         gone += count
     return gone + sum(_fold(child, shown) for child in step.calls)

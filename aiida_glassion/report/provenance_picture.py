@@ -107,9 +107,10 @@ def _place(drawing: Drawing, step: Step, column: int, row: int, last_column: int
         child_box = drawing.boxes[-1]
         drawing.lines.append(('call', _elbow(box, child_box)))
     if step.data:
-        names = ', '.join(name for name, _ in step.data)
-        made = ' '.join(f'<{pk}>' for _, pk in step.data)
-        data = Box(_column(last_column), box.y, 'data', names, made)
+        names = ', '.join(name.partition('.')[0] for name, _ in step.data)
+        which = dict.fromkeys(name.partition('.')[2] for name, _ in step.data if '.' in name)
+        made = ' '.join([*which, *(f'<{pk}>' for _, pk in step.data)])
+        data = Box(_column(last_column), box.y, 'data', names, made, ', '.join(name for name, _ in step.data))
         drawing.boxes.append(data)
         middle = box.y + HEIGHT / 2
         drawing.lines.append(('data', [(box.x + WIDTH, middle), (data.x, middle)]))
@@ -158,7 +159,7 @@ def _svg_box(box: Box) -> str:
         else ''
     )
     room = _LETTERS - (3 if mark else 1)
-    label, detail = escape(shortened(box.label, room - 3)), escape(shortened(box.detail, room))
+    label, detail = escape(shortened(box.label, room - 3)), escape(shortened(box.detail, room + 4))
     corner = 14 if box.state == 'data' else 4
     return (
         f'<g><title>{escape(box.hint)}</title>'
@@ -196,7 +197,6 @@ def provenance_figure(provenance: Provenance) -> Figure:
     for x, text in drawing.heads:
         axes.text(x, 24, text, fontsize=8.5, color='#6b6b6b')
     for kind, points in drawing.lines:
-        x, y = zip(*points, strict=True)
         data = kind == 'data'
         axes.plot(
             x, y, color='#2F6DA8' if data else '#7a7a7a', linewidth=0.9, linestyle='--' if data else '-', zorder=1
@@ -214,7 +214,7 @@ def provenance_figure(provenance: Provenance) -> Figure:
         text_x = box.x + (24 if mark else 9)
         room = _LETTERS - (3 if mark else 1)
         axes.text(box.x + 8, box.y + 17, mark, fontsize=8.5, color=edge, fontweight='bold', zorder=3)
-        label, detail = shortened(box.label, room - 3), shortened(box.detail, room)
+        label, detail = shortened(box.label, room - 3), shortened(box.detail, room + 4)
         axes.text(text_x, box.y + 17, label, fontsize=7.8, fontweight='bold', parse_math=False, zorder=3)
         axes.text(text_x, box.y + 32, detail, fontsize=6.8, color='#404040', parse_math=False, zorder=3)
     marks = '   '.join(

@@ -20,7 +20,7 @@ _TABLES = {
     'cutoffs': ('Bonds', 'Bond cut-off {0}', 'Å', 1.0),
     'coordination': ('Coordination', 'Neighbours {0}', '', 1.0),
     'angles': ('Angles', '{0}, {1}', 'degrees', 1.0),
-    'network.qn': ('Network', '{0} with {1}', '%', 100.0),
+    'network.qn': ('Network', '{0} as {1}', '%', 100.0),
     'network.anions': ('Network', '{0} {1}', '%', 100.0),
     'network.connectivity': ('Network', 'Bridging anions per {0}', '', 1.0),
     'crystallinity': ('Order', 'Bragg contrast {0} (a glass: about 1)', '', 1.0),

@@ -214,7 +214,10 @@ def _run(replica: orm.ProcessNode, rate: str) -> Run | None:
         offset = float(time[-1])
         columns = [arrays[name][keep] for name in ('temperature', 'density', 'potential_energy')]
         pieces.append(np.stack([time, columns[0], columns[1], columns[2] / n_atoms]))
-    return Run(*np.concatenate(pieces, axis=1), stages) if pieces else None
+    if not pieces:
+        return None
+    time, temperature, density, energy = np.concatenate(pieces, axis=1)
+    return Run(time, temperature, density, energy, stages)
 
 
 def _n_atoms(node: orm.ProcessNode) -> int:
@@ -231,7 +234,7 @@ def _schedule(node: orm.ProcessNode) -> dict[str, Any]:
 
 
 def _replica(label: str, node: orm.ProcessNode) -> Replica:
-    melts = []
+    melts: list[tuple[str, dict[str, Any]]] = []
     for _, child in called(node):
         verdict = _output(child, 'result') if child.process_label == 'judge_melt' else None
         if isinstance(verdict, orm.Dict):

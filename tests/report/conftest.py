@@ -119,7 +119,7 @@ def make_run(seed: int = 0, longer: bool = False) -> Run:
         Stage('relax', start + 37, start + 47),
         Stage('sample', start + 47, start + 57),
     ]
-    time = np.arange(0, start + 57, 0.1)
+    time = np.arange(0, start + 57, 0.5)
     temperature = np.interp(time, [0, start, start + 37, start + 57], [4000, 4000, 300, 300])
     temperature = temperature * (1 + 0.02 * generator.normal(size=len(time)))
     density = 2.42 - 1.2e-4 * temperature + 0.01 * generator.normal(size=len(time))

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 P = ParamSpec('P')
+R = TypeVar('R')
 
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#4D4D4D')
 """Okabe and Ito's colours, told apart with any colour vision (jfly.uni-koeln.de/color); as in the style file."""
@@ -65,11 +66,11 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def styled(function: Callable[P, Any]) -> Callable[P, Any]:
+def styled(function: Callable[P, R]) -> Callable[P, R]:
     """Draw in the house style whatever the user's own settings are."""
 
     @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         with house_style():
             return function(*args, **kwargs)
 
