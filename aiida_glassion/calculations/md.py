@@ -135,15 +135,33 @@ class MdCalculation(LammpsRawCalculation):
             'rotation of the cell into the orientation of LAMMPS.',
         )
         spec.default_output_node = 'results'
-        spec.exit_code(301, 'ERROR_LOG_MISSING', message='LAMMPS left no log.')
-        spec.exit_code(302, 'ERROR_NOT_STARTED', message='LAMMPS did not begin the schedule: {reason}')
-        spec.exit_code(303, 'ERROR_STOPPED_AT_WALLTIME', message='Stopped in good order at the walltime: {reason}')
-        spec.exit_code(304, 'ERROR_INCOMPLETE', message='The run broke off: {reason}')
-        spec.exit_code(305, 'ERROR_FRAMES_DAMAGED', message='Frames are missing or damaged: {reason}')
-        spec.exit_code(310, 'ERROR_LAMMPS', message='LAMMPS stopped with an error: {reason}')
-        spec.exit_code(320, 'ERROR_LOST_ATOMS', message='Atoms were lost or flew apart: {reason}')
-        spec.exit_code(321, 'ERROR_NOT_A_NUMBER', message='The run produced numbers that are none: {reason}')
-        spec.exit_code(322, 'ERROR_RUNAWAY', message='Temperature or pressure ran away: {reason}')
+        spec.exit_code(301, 'ERROR_LOG_MISSING', invalidates_cache=True, message='LAMMPS left no log.')
+        spec.exit_code(
+            302, 'ERROR_NOT_STARTED', invalidates_cache=True, message='LAMMPS did not begin the schedule: {reason}'
+        )
+        spec.exit_code(
+            303,
+            'ERROR_STOPPED_AT_WALLTIME',
+            invalidates_cache=True,
+            message='Stopped in good order at the walltime: {reason}',
+        )
+        spec.exit_code(304, 'ERROR_INCOMPLETE', invalidates_cache=True, message='The run broke off: {reason}')
+        spec.exit_code(
+            305, 'ERROR_FRAMES_DAMAGED', invalidates_cache=True, message='Frames are missing or damaged: {reason}'
+        )
+        spec.exit_code(310, 'ERROR_LAMMPS', invalidates_cache=True, message='LAMMPS stopped with an error: {reason}')
+        spec.exit_code(
+            320, 'ERROR_LOST_ATOMS', invalidates_cache=True, message='Atoms were lost or flew apart: {reason}'
+        )
+        spec.exit_code(
+            321,
+            'ERROR_NOT_A_NUMBER',
+            invalidates_cache=True,
+            message='The run produced numbers that are none: {reason}',
+        )
+        spec.exit_code(
+            322, 'ERROR_RUNAWAY', invalidates_cache=True, message='Temperature or pressure ran away: {reason}'
+        )
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the input script, the data file and the potential's files."""

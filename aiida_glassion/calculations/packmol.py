@@ -116,17 +116,42 @@ class PackmolCalculation(CalcJob):
             'objective (packmol penalty), packmol_version, seed; key `units_of` names the unit of each.',
         )
         spec.default_output_node = 'results'
-        spec.exit_code(300, 'ERROR_LOG_MISSING', message='Packmol left no output at all; is the code its executable?')
-        spec.exit_code(301, 'ERROR_BAD_INPUT', message='Packmol (20.15 or newer is needed) refused its input: {reason}')
-        spec.exit_code(302, 'ERROR_INCOMPLETE', message='Packmol was stopped before it finished: {reason}')
-        spec.exit_code(303, 'ERROR_IMPERFECT_PACKING', message='Packmol could not keep all minimum distances: {reason}')
         spec.exit_code(
-            304, 'ERROR_CONFIGURATION_UNREADABLE', message='The packed configuration cannot be read: {reason}'
+            300,
+            'ERROR_LOG_MISSING',
+            invalidates_cache=True,
+            message='Packmol left no output at all; is the code its executable?',
         )
         spec.exit_code(
-            305, 'ERROR_WRONG_ATOMS', message='The packed configuration holds other atoms than asked for: {reason}'
+            301,
+            'ERROR_BAD_INPUT',
+            invalidates_cache=True,
+            message='Packmol (20.15 or newer is needed) refused its input: {reason}',
         )
-        spec.exit_code(306, 'ERROR_OVERLAP', message='Atoms are closer than the minimum distance: {reason}')
+        spec.exit_code(
+            302, 'ERROR_INCOMPLETE', invalidates_cache=True, message='Packmol was stopped before it finished: {reason}'
+        )
+        spec.exit_code(
+            303,
+            'ERROR_IMPERFECT_PACKING',
+            invalidates_cache=True,
+            message='Packmol could not keep all minimum distances: {reason}',
+        )
+        spec.exit_code(
+            304,
+            'ERROR_CONFIGURATION_UNREADABLE',
+            invalidates_cache=True,
+            message='The packed configuration cannot be read: {reason}',
+        )
+        spec.exit_code(
+            305,
+            'ERROR_WRONG_ATOMS',
+            invalidates_cache=True,
+            message='The packed configuration holds other atoms than asked for: {reason}',
+        )
+        spec.exit_code(
+            306, 'ERROR_OVERLAP', invalidates_cache=True, message='Atoms are closer than the minimum distance: {reason}'
+        )
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write packmol's input, with one xyz file per kind of molecule, and state what to bring back."""
