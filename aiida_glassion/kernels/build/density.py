@@ -1,11 +1,11 @@
 """A first density for a glass whose density nobody gave; the constant-pressure stages of the simulation correct it.
 
 Additive molar volumes: each cation brings the volume of its oxide (or sulfide) component, each halide its excess over
-the oxygen that it replaces; in an oxysulfide the two are weighed by the anions' charge. An additive scheme in the manner
+the oxygen that it replaces; in an oxysulfide the two are weighed by the anions' charge. A scheme in the manner
 of A. A. Appen; the numbers are this project's own calibration, good to start a box with and not to be cited. Modifiers
 were set so that common silicate glasses come out; formers on the pure glasses (rounded room-temperature densities,
-g/cm³: SiO2 2.20, GeO2 3.65, B2O3 1.83, P2O5 2.37, TeO2 5.6, SiS2 2.0, GeS2 2.74, As2S3 3.20), Li2S and P2S5 on
-75Li2S-25P2S5 (1.95), Na2S on Na3PS4 glass (2.0), Al2O3 on albite glass (2.38); the rest are the crystals' molar volumes.
+g/cm³: SiO2 2.20, GeO2 3.65, B2O3 1.83, P2O5 2.37, TeO2 5.6, SiS2 2.0, GeS2 2.74, As2S3 3.20), Li2S and P2S5
+on 75Li2S-25P2S5 (1.95), Na2S on Na3PS4 glass (2.0), Al2O3 on albite glass (2.38); the rest are crystals' volumes.
 Boron in BO4 tetrahedra packs closer than in BO3 triangles: each modifier charge turns one boron, up to half of them
 (the borate anomaly as 11B NMR shows it).
 """
