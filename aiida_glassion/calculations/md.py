@@ -139,13 +139,8 @@ class MdCalculation(LammpsRawCalculation):
         spec.exit_code(
             302, 'ERROR_NOT_STARTED', invalidates_cache=True, message='LAMMPS did not begin the schedule: {reason}'
         )
-        spec.exit_code(
-            303,
-            'ERROR_STOPPED_AT_WALLTIME',
-            invalidates_cache=True,
-            message='Stopped in good order at the walltime: {reason}',
-        )
-        spec.exit_code(304, 'ERROR_INCOMPLETE', invalidates_cache=True, message='The run broke off: {reason}')
+        spec.exit_code(303, 'ERROR_STOPPED_AT_WALLTIME', message='Stopped in good order at the walltime: {reason}')
+        spec.exit_code(304, 'ERROR_INCOMPLETE', message='The run broke off: {reason}')
         spec.exit_code(
             305, 'ERROR_FRAMES_DAMAGED', invalidates_cache=True, message='Frames are missing or damaged: {reason}'
         )
@@ -162,6 +157,22 @@ class MdCalculation(LammpsRawCalculation):
         spec.exit_code(
             322, 'ERROR_RUNAWAY', invalidates_cache=True, message='Temperature or pressure ran away: {reason}'
         )
+
+    @classmethod
+    def is_valid_cache(cls, node: orm.ProcessNode) -> bool:
+        """Whether a run may be taken from the cache: one that was cut only if it left a restart file further on.
+
+        So a run of several pieces that is asked for again is put together from them, and a piece that is begun again
+        because it left nothing is really run.
+        """
+        cut = (cls.exit_codes.ERROR_STOPPED_AT_WALLTIME.status, cls.exit_codes.ERROR_INCOMPLETE.status)
+        if node.exit_status in cut:
+            point = node.outputs.results.get_dict().get('newest_restart') if 'results' in node.outputs else None
+            start = restart_point(node.inputs)
+            begun = (0, 0) if start is None or start.fresh else (start.stage, start.step)
+            if point is None or (point['stage'], point['step']) <= begun:
+                return False
+        return bool(super().is_valid_cache(node))
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the input script, the data file and the potential's files."""
