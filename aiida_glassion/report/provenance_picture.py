@@ -199,7 +199,11 @@ def provenance_figure(provenance: Provenance) -> Figure:
     for kind, points in drawing.lines:
         data = kind == 'data'
         axes.plot(
-            x, y, color='#2F6DA8' if data else '#7a7a7a', linewidth=0.9, linestyle='--' if data else '-', zorder=1
+            *zip(*points, strict=True),
+            color='#2F6DA8' if data else '#7a7a7a',
+            linewidth=0.9,
+            linestyle='--' if data else '-',
+            zorder=1,
         )
     for box in drawing.boxes:
         fill, edge = COLOURS[box.state]
