@@ -20,7 +20,7 @@ IntArray = npt.NDArray[np.integer[Any]]
 
 COLUMNS_PER_CUTOFF = 2.0
 SLICES_PER_CUTOFF = 6.0
-"""Fineness of the grid; measured with ``benchmarks/structure.py``, finer tiles cost more in short runs than they save."""
+"""Fineness of the grid, measured: finer tiles cost more in short runs than they save in candidates."""
 _MARGIN = 1e-6
 """Å by which a search reaches beyond the cutoff, so that rounding loses no pair (the distance itself decides)."""
 

@@ -60,7 +60,8 @@ def neighbour_list(
     :param cell: (3, 3), Å, rows are the cell vectors; those of directions that are not periodic do not matter.
     :param cutoff: Å, or a symmetric (n_types, n_types) array of cut-offs by pair of types, 0 where none is wanted.
         A pair counts if its distance is *smaller*; one within rounding (1e-14) of the cutoff may be seen from one
-        side only, so do not put a cutoff exactly on a shell of a perfect crystal. May exceed half the cell, or the cell: then images count one by one.
+        side only, so do not put a cutoff exactly on a shell of a perfect crystal.
+        May exceed half the cell, or the cell: then images count one by one.
     :param types: (n_atoms,), from 0; needed if the cutoff is by types.
     :param pbc: periodic along each cell vector.
     :returns: full neighbour list, vectors and distances in double precision.
