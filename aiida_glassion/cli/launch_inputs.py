@@ -145,6 +145,17 @@ def _potential_node(identifier: str, elements: Sequence[str]) -> Any:
     return node
 
 
+def oxidation_of(given: Mapping[str, Any]) -> dict[str, float]:
+    """Oxidation states that were given, e.
+
+    :raises ValueError: one is no number.
+    """
+    for element, value in given['oxidation']:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f'--oxidation {element}={value}: expected a number, e.g. V=4.5')
+    return {element: float(value) for element, value in given['oxidation']}
+
+
 def read_configuration(where: str) -> Any:
     """Frames of a file or node; the last frame of several.
 

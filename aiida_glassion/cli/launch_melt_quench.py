@@ -16,6 +16,7 @@ from aiida_glassion.cli.launch_inputs import (
     code_of,
     configuration_node,
     job_options,
+    oxidation_of,
     potential_of,
     read_configuration,
     settings_of,
@@ -99,7 +100,7 @@ def _plan(given: Mapping[str, Any], potential: Potential) -> Plan:
         if given['configuration'] is not None:
             frames = read_configuration(given['configuration'])
             return launch_plan.plan_configuration(given['configuration'], frames, potential, settings, **run)
-        states = {element: float(value) for element, value in given['oxidation']}
+        states = oxidation_of(given)
         return launch_plan.plan_composition(given['composition'], potential, settings, states, given['density'], **run)
     except KeyError as error:
         raise ValueError(f'settings: {error} is missing') from None
@@ -135,7 +136,7 @@ def _builder(given: Mapping[str, Any], plan: Plan, potential: Any, codes: Mappin
         overrides=overrides,
         seed=given['seed'],
         density=given['density'],
-        oxidation_states={element: float(value) for element, value in given['oxidation']},
+        oxidation_states=oxidation_of(given),
         options=job_options(given),
         max_concurrent=given['max_concurrent'],
     )

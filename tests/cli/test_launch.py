@@ -99,7 +99,7 @@ BAD = {
     'no replicas': (['SiO2', '--potential', 'pmmcs', '--replicas', '0'], '--replicas: 0 given'),
     'impossible density': (['SiO2', '--potential', 'pmmcs', '--density', '99'], '--density'),
     'walltime in words': (['SiO2', '--potential', 'pmmcs', '--walltime', '2 hours'], 'HH:MM:SS'),
-    'oxidation in words': (['SiO2', '--potential', 'pmmcs', '--oxidation', 'Si=four'], 'four'),
+    'oxidation in words': (['SiO2', '--potential', 'pmmcs', '--oxidation', 'Si=four'], 'Si=four: expected a number'),
     'oxidation against charges': (
         ['V2O4', '--potential', 'bmp-vanadium', '--oxidation', 'V=4', '--density', '4'],
         '--valence',
