@@ -146,7 +146,7 @@ def _tiles(glass: Glass) -> Markup:
         chosen.append((f'Bridging per {former}', find_number(network, 'connectivity', former), ''))
     chosen.append(('T_g at this rate', glass.transition, 'K'))
     tiles = [
-        element('div', element('dt', name), element('dd', format_number(number), ' ', element('small', unit)))
+        element('div', element('dt', f'{name} ({unit})' if unit else name), element('dd', format_number(number)))
         for name, number, unit in chosen
         if number is not None
     ]
