@@ -90,7 +90,9 @@ def _own_codes(process: Any) -> list[tuple[int, str, str]]:
     """Exit codes that are not those of every WorkChain or CalcJob, nor of the parser of another package."""
     from aiida.engine import CalcJob, WorkChain
 
-    bases = [base for base in process.__mro__ if issubclass(base, CalcJob) and base.__module__.split('.')[0] != _PACKAGE]
+    bases = [
+        base for base in process.__mro__ if issubclass(base, CalcJob) and base.__module__.split('.')[0] != _PACKAGE
+    ]
     common = {found.status for found in WorkChain.spec().exit_codes.values()}
     common |= {found.status for base in bases for found in base.spec().exit_codes.values()}
     return sorted(
