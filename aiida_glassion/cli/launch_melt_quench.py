@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,8 +60,18 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option('--dry-run', is_flag=True, help='Say what would be done and leave.')
 @click.option('--wait', is_flag=True, help='Watch it until it ends.')
 @click.option('--yes', is_flag=True, help='Do not ask.')
+@click.option('--pk-file', type=click.Path(dir_okay=False, writable=True), help='Write the PK into this file.')
 @click.pass_context
-def melt_quench(ctx: click.Context, /, profile: str | None, dry_run: bool, wait: bool, yes: bool, **given: Any) -> None:
+def melt_quench(
+    ctx: click.Context,
+    /,
+    profile: str | None,
+    dry_run: bool,
+    wait: bool,
+    yes: bool,
+    pk_file: str | None,
+    **given: Any,
+) -> None:
     r"""Melt and quench COMPOSITION (20Na2O-80SiO2, 70Li2S-30P2S5, Na3PS3.85O0.15 …), or a configuration.
 
     \b
@@ -84,6 +95,8 @@ def melt_quench(ctx: click.Context, /, profile: str | None, dry_run: bool, wait:
     from aiida.engine import submit
 
     node = submit(builder)
+    if pk_file:
+        Path(pk_file).write_text(f'{node.pk}\n', encoding='utf-8')
     terminal.print(f'[green]✓[/] submitted: [bold]{node.pk}[/]. Watch it with: [bold]glassion watch {node.pk}[/]')
     if wait:
         from aiida_glassion.cli.watch import follow
