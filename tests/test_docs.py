@@ -262,7 +262,7 @@ def test_generated_reference_is_complete(aiida_profile):
     import reference_processes
 
     text = reference_processes.page()
-    for _, name, process in reference_processes.processes():
+    for _, name, _, process in reference_processes.processes():
         assert f'`{name}`' in text
         for code in reference_processes._own_codes(process):
             assert f'| {code[0]} | {code[1]} |' in text

@@ -19,7 +19,7 @@ def potentials_page() -> str:
     for name, content in tables.items():
         charges = ', '.join(f'{element} {charge:+g}' for element, charge in sorted(content['charges'].items()))
         parts += [
-            f'### `{name}`\n',
+            f'## `{name}`\n',
             f'Published in: {prose(content["citation"])}\n',
             f'Charges, e: {charges}.\n',
             f'{prose(content["notes"])}\n',
@@ -57,11 +57,11 @@ def data_nodes_page() -> str:
     ]
     return '\n'.join(
         [
-            '### `glassion.frames`: FramesData\n',
+            '## `glassion.frames`: FramesData\n',
             docstring(FramesData) + '\n',
             table(('array', 'shape', 'unit'), arrays),
             table(('attribute', 'what it is'), attributes),
-            '### `glassion.potential`: PotentialData\n',
+            '## `glassion.potential`: PotentialData\n',
             docstring(PotentialData) + '\n',
             table(('attribute', 'what it is'), fields),
         ]

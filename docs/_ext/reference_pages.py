@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,10 +28,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 def write(folder: Path) -> list[Path]:
     """Write every generated file; one that has not changed is left alone, so that nothing is built again for it."""
-    from aiida.manage.configuration import load_profile
-    from aiida.storage.sqlite_temp import SqliteTempBackend
-
-    load_profile(SqliteTempBackend.create_profile('docs'), allow_switch=True)
+    _load_profile()
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, page in PAGES.items():
@@ -38,6 +37,17 @@ def write(folder: Path) -> list[Path]:
             path.write_text(text, encoding='utf-8')
         written.append(path)
     return written
+
+
+def _load_profile() -> None:
+    """A profile in memory: the defaults of ports are nodes, which cannot be made without one."""
+    warnings.filterwarnings('ignore', message='Creating AiiDA configuration folder')
+    logging.disable(logging.INFO)
+    from aiida.manage.configuration import load_profile
+    from aiida.storage.sqlite_temp import SqliteTempBackend
+
+    load_profile(SqliteTempBackend.create_profile('docs'), allow_switch=True)
+    logging.disable(logging.NOTSET)
 
 
 def _before_reading(app: Any, *_: Any) -> None:

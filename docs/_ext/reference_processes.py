@@ -9,36 +9,41 @@ from typing import Any
 from markdown import code, docstring, prose, table
 
 _PACKAGE = 'aiida_glassion'
-GROUPS = {'aiida.workflows': 'WorkChains', 'aiida.calculations': 'Calculations'}
+KINDS = ('WorkChains', 'Calculations', 'Functions')
 
 
-def processes() -> Iterator[tuple[str, str, Any]]:
-    """Group, entry point and class of every process of this package."""
-    for group in GROUPS:
-        found = [entry for entry in entry_points(group=group) if entry.name.startswith('glassion.')]
-        for entry in sorted(found, key=lambda entry: entry.name):
-            yield group, entry.name, entry.load()
+def processes() -> Iterator[tuple[str, str, Any, Any]]:
+    """Kind, entry point, what it names (a class or a function) and the process class, by kind and name."""
+    found = []
+    for group in ('aiida.workflows', 'aiida.calculations'):
+        for entry in entry_points(group=group):
+            if not entry.name.startswith('glassion.'):
+                continue
+            loaded = entry.load()
+            is_function = not isinstance(loaded, type)
+            kind = 2 if is_function else int(group == 'aiida.calculations')
+            found.append((kind, entry.name, loaded, loaded.process_class if is_function else loaded))
+    for kind, name, loaded, process in sorted(found, key=lambda one: one[:2]):
+        yield KINDS[kind], name, loaded, process
 
 
 def page() -> str:
     """Tables of all processes."""
     parts = []
     heading = ''
-    for group, name, process in processes():
-        if GROUPS[group] != heading:
-            heading = GROUPS[group]
+    left_out = _inherited()
+    for kind, name, loaded, process in processes():
+        if kind != heading:
+            heading = kind
             parts.append(f'## {heading}\n')
-        parts.append(f'### `{name}`\n')
-        parts.append(f'`{process.__module__}.{process.__name__}`\n')
-        parts.append(docstring(process) + '\n')
+        parts += [f'### `{name}`\n', f'`{loaded.__module__}.{loaded.__name__}`\n', docstring(loaded) + '\n']
         spec = process.spec()
-        left_out = _inherited()
-        columns: tuple[str, ...] = ('input', 'type', 'required', 'default', 'what it is')
-        parts += ['**Inputs**\n', table(columns, _inputs(spec.inputs, left_out))]
-        parts += [
-            '**Outputs**\n',
-            table(('output', 'type', 'always', 'what it is'), _outputs(spec.outputs, left_out)),
-        ]
+        rows = list(_inputs(spec.inputs, left_out))
+        if rows:
+            parts += ['**Inputs**\n', table(('input', 'type', 'required', 'default', 'what it is'), rows)]
+        rows = list(_outputs(spec.outputs, left_out))
+        if rows:
+            parts += ['**Outputs**\n', table(('output', 'type', 'always', 'what it is'), rows)]
         codes = _own_codes(process)
         if codes:
             parts += ['**Exit codes**\n', table(('status', 'name', 'message'), codes)]
@@ -116,7 +121,7 @@ def _default(port: Any) -> str:
     value = port.default() if callable(port.default) else port.default
     if hasattr(value, 'get_dict'):
         value = value.get_dict()
-    return code(getattr(value, 'value', value))
+    return '' if value is None else code(getattr(value, 'value', value))
 
 
 def _yes(flag: bool) -> str:

@@ -17,15 +17,15 @@ def schedule_page() -> str:
     """Fields of the schedule and of each kind of stage."""
     from aiida_glassion import schedule
 
-    parts = ['### The schedule\n', docstring(schedule.Schedule) + '\n', _fields(schedule.Schedule)]
+    parts = ['## The schedule\n', docstring(schedule.Schedule) + '\n', _fields(schedule.Schedule)]
     common = set(schedule.Hold.model_fields) & set(schedule.Ramp.model_fields) & set(schedule.Deform.model_fields)
     common -= {'temperature', 'duration'}
     for name in _STAGES:
         model = getattr(schedule, name)
         kind = model.model_fields['kind'].default
         left_out = set() if name == 'Minimise' else common
-        parts += [f'### `kind: {kind}`\n', docstring(model) + '\n', _fields(model, left_out)]
-    parts += ['### Of every hold, ramp and deform\n', _fields(schedule.Hold, {'temperature', 'duration'})]
+        parts += [f'## `kind: {kind}`\n', docstring(model) + '\n', _fields(model, left_out)]
+    parts += ['## Of every hold, ramp and deform\n', _fields(schedule.Hold, {'temperature', 'duration'})]
     return '\n'.join(parts)
 
 
@@ -67,7 +67,7 @@ def protocols_page() -> str:
         settings = yaml.safe_dump(
             protocols.load('melt_quench', name), sort_keys=False, default_flow_style=None, width=110, allow_unicode=True
         )
-        parts += [f'### `{name}`\n', prose(description) + '\n', f'```yaml\n{settings}```\n']
+        parts += [f'## `{name}`\n', prose(description) + '\n', f'```yaml\n{settings}```\n']
     return '\n'.join(parts)
 
 
