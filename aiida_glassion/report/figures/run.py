@@ -72,6 +72,14 @@ _PANELS = (
 )
 
 
+def _without_the_start(runs: list[Run]) -> tuple[float, float]:
+    """Limits of the energy panel that leave out the first hundredth, where packed atoms fall into their places."""
+    settled = np.concatenate([run.energy[max(1, len(run.energy) // 100) :] for run in runs])
+    low, high = float(settled.min()), float(settled.max())
+    margin = 0.08 * (high - low) or 0.1
+    return low - margin, high + margin
+
+
 @styled
 def run_figure(runs: Mapping[str, Run]) -> Figure:
     """Temperature, density and energy of every replica against time; the stages of the longest run are shaded.
@@ -90,6 +98,8 @@ def run_figure(runs: Mapping[str, Run]) -> Figure:
         for colour, (replica, run) in zip(_cycle(len(drawn)), drawn.items(), strict=True):
             time, values = _thinned(run.time, getattr(run, name))
             axes.plot(time, values, color=colour, linewidth=1.0, label=replica.replace('_', ' '))
+        if name == 'energy':
+            axes.set_ylim(_without_the_start(list(drawn.values())))
         axes.set_ylabel(label)
         axes.margins(x=0)
         _shade(axes, longest.stages, named=index == 0)
