@@ -18,7 +18,7 @@ version = release = installed_version('aiida-glassion')
 
 extensions = ['myst_parser', 'sphinx.ext.autodoc', 'reference_pages']
 exclude_patterns = ['_build', 'reference/_generated']
-myst_enable_extensions = ['colon_fence', 'deflist', 'dollarmath']
+myst_enable_extensions = ['colon_fence', 'deflist']
 myst_heading_anchors = 3
 autodoc_typehints = 'none'
 autodoc_member_order = 'bysource'
@@ -27,4 +27,6 @@ add_module_names = False
 
 html_theme = 'furo'
 html_title = f'aiida-glassion {release}'
-html_static_path: list[str] = []
+html_static_path = ['_static']
+html_css_files = ['tables.css']
+smartquotes = False

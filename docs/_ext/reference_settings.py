@@ -81,34 +81,23 @@ def protocol_table() -> str:
         settings = protocols.load('melt_quench', name)
         quench = quench_schedule(settings, settings['rates'][0])
         steps = melt_schedule(settings).last_step + quench.last_step
+        hold = melt_schedule(settings).plan()[-1].stage.duration
+        held_at = {'nvt': 'volume', 'npt': 'pressure'}[settings['quench']['ensemble']]
+        rates = ', '.join(f'{rate:g}' for rate in settings['rates'])
         rows.append(
             (
                 code(name),
                 f'{settings["replicas"]} × {settings["n_atoms"]}',
-                f'{settings["melt_temperature"]:g}',
-                f'{melt_schedule(settings).plan()[-1].stage.duration:g}',
-                ', '.join(f'{rate:g}' for rate in settings['rates']),
-                settings['quench']['ensemble'].upper(),
-                f'{_relax(settings):g}',
+                f'{settings["melt_temperature"]:g} K, {hold:g} ps',
+                f'{rates} K/ps at constant {held_at}',
+                f'{_relax(settings):g} ps',
                 f'{settings["timestep"]:g}',
                 f'{steps / 1e6:.2g}',
                 f'{settings["replicas"] * settings["n_atoms"] * steps / 1.2e5 / 3600:.2g}',
             )
         )
-    columns = (
-        'protocol',
-        'replicas × atoms',
-        'melt, K',
-        'held, ps',
-        'quench, K/ps',
-        'at constant',
-        'relaxed and sampled, ps',
-        'timestep, fs',
-        'steps per replica, 10⁶',
-        'core-hours',
-    )
-    volume = {'NVT': 'volume', 'NPT': 'pressure'}
-    return table(columns, [(*row[:5], volume[row[5]], *row[6:]) for row in rows])
+    columns = ('', 'replicas × atoms', 'melt', 'quench', 'relaxed', 'step, fs', '10⁶ steps each', 'core-hours')
+    return table(columns, rows)
 
 
 def _relax(settings: Mapping[str, Any]) -> float:
