@@ -86,6 +86,8 @@ def _live(reader: TreeReader, pk: int, task: Task, interval: float) -> Task:
                 reader.problems.clear()
                 task = reader.read(pk)
                 live.update(snapshot(task, reader.problems), refresh=sys.stdout.isatty() or not task.is_working)
+        if not terminal.is_terminal:
+            terminal.print()
     except KeyboardInterrupt:
         terminal.print(f'Stopped watching; it goes on. Look again with: [bold]glassion watch {pk}[/]')
     return task

@@ -29,11 +29,11 @@ def judge_melt(trajectory: FramesData, thermo: orm.ArrayData, settings: orm.Dict
 
 @calcfunction
 def analyse_glass(trajectory: FramesData, thermo: orm.ArrayData, settings: orm.Dict) -> dict[str, Any]:
-    """Report on a glass from the run that quenched it: the last stage is the sample, the first the cooling.
+    """Report on a glass from the run that quenched it: the last stage is the sample.
 
     :param trajectory: frames of the run, positions Å.
     :param thermo: thermodynamic output of the run.
-    :param settings: ``r_max`` Å, ``n_bins``, ``cutoffs`` Å by pair.
+    :param settings: ``r_max`` Å, ``n_bins``, ``cutoffs`` Å by pair, ``cooling_stage`` (index, for T_g).
     """
     report = report_glass(trajectory.frames, thermo.arrays, **settings.get_dict())
     curves = orm.ArrayData(report.curves)

@@ -112,6 +112,7 @@ class MdWorkChain(BaseRestartWorkChain):
             return ProcessHandlerReport(True, self.exit_codes.ERROR_NO_PROGRESS.format(reason=node.exit_message))
         if point is None:
             self._forget_piece(node)
+            self.ctx.inputs.setdefault('metadata', AttributeDict())['disable_cache'] = True
             self.report(f'{node.exit_message} No restart file yet: this piece begins again.')
             return ProcessHandlerReport(True)
         self.ctx.reached = max(reached, self.ctx.reached)

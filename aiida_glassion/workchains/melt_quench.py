@@ -66,7 +66,7 @@ class MeltQuenchWorkChain(WorkChain):
             valid_type=orm.Float,
             serializer=orm.to_aiida_type,
             required=False,
-            help='Density of the packed box, g/cm³; absent: estimated from ionic volumes.',
+            help='Density of the packed box, g/cm³; absent: estimated from molar volumes.',
         )
         spec.input(
             'seed',

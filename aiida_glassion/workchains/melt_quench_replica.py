@@ -13,7 +13,13 @@ from aiida_glassion.calculations.md import CONFIGURATIONS
 from aiida_glassion.calculations.packmol import PackmolCalculation
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.functions.glass import analyse_glass, judge_melt
-from aiida_glassion.kernels.build.melt_quench import longer_melt_schedule, melt_schedule, quench_schedule, rate_label
+from aiida_glassion.kernels.build.melt_quench import (
+    cooling_stage,
+    longer_melt_schedule,
+    melt_schedule,
+    quench_schedule,
+    rate_label,
+)
 from aiida_glassion.workchains.md import MdWorkChain
 
 _SEED_NAMES = ('packing', 'melt', 'quench')
@@ -22,8 +28,8 @@ _SEED_NAMES = ('packing', 'melt', 'quench')
 class MeltQuenchReplicaWorkChain(WorkChain):
     """Pack (or take) a configuration, melt it, prove that it is a melt, quench it at each rate, analyse the glass.
 
-    A melt is proved by three numbers: the slowest network former moved further than a bond, the energy does not drift,
-    the initial bonds are forgotten. A melt that is none is held longer, each time twice as long, a bounded number
+    A melt is proved by three numbers: every network former moved further than a bond, the energy does not drift,
+    the initial sites are forgotten. A melt that is none is held longer, each time twice as long, a bounded number
     of times.
     """
 
@@ -177,7 +183,7 @@ class MeltQuenchReplicaWorkChain(WorkChain):
             analysis = analyse_glass(
                 node.outputs.trajectory,
                 node.outputs.thermo,
-                orm.Dict(self.ctx.settings['analysis']),
+                orm.Dict({**self.ctx.settings['analysis'], 'cooling_stage': cooling_stage(self.ctx.settings, rate)}),
                 metadata={'call_link_label': f'analyse_{label}'},
             )
             self.out(f'glass.{label}', node.outputs.final)

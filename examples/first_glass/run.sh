@@ -7,7 +7,8 @@ rm -rf "$results"
 mkdir -p "$results"
 
 # From a composition to two replicas of a glass, each with its own seed.
-glassion launch melt-quench 20Na2O-80SiO2 --potential pmmcs --coulomb dsf --protocol fast --yes --pk-file "$results/pk"
+glassion launch melt-quench 20Na2O-80SiO2 --potential pmmcs --coulomb dsf \
+  --protocol fast --yes --pk-file "$results/pk"
 pk=$(cat "$results/pk")
 
 # How it goes: replica, stage, temperature, speed, time left.

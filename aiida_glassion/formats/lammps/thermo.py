@@ -96,9 +96,7 @@ def _dtype(name: str) -> type:
     return np.int64 if name in ('step', 'stage', 'iteration') else float
 
 
-def _rows(
-    block: Block, plan: StagePlan, factors: dict[str, float], *, first_rows: bool
-) -> dict[str, npt.NDArray[Any]]:
+def _rows(block: Block, plan: StagePlan, factors: dict[str, float], *, first_rows: bool) -> dict[str, npt.NDArray[Any]]:
     steps = block.columns['Step']
     if isinstance(plan.stage, Minimise):
         keep = np.ones(len(steps), dtype=bool)

@@ -38,12 +38,38 @@ def quench_schedule(settings: Mapping[str, Any], rate: float) -> Schedule:
 
     :raises ValueError: the settings make no valid schedule, or no frames would be sampled.
     """
-    quench = {'kind': 'ramp', 'name': QUENCH_STAGE, 'rate': rate, **settings['quench']}
-    schedule = _schedule(settings, [quench, *settings['relax']])
+    schedule = _schedule(settings, [*_quench_stages(settings, rate), *settings['relax']])
     last = schedule.plan()[-1]
     if last.frames == 0 or last.steps < last.frames:
         raise ValueError('relax: its last stage must store frames (frames_every), they are what is analysed')
     return schedule
+
+
+def cooling_stage(settings: Mapping[str, Any], rate: float) -> int:
+    """Index of the stage of a quench in which the glass transition is looked for: the last ramp."""
+    return len(_quench_stages(settings, rate)) - 1
+
+
+def _quench_stages(settings: Mapping[str, Any], rate: float) -> list[dict[str, Any]]:
+    """One ramp; or two, where the volume is let free only below ``free_below``.
+
+    Without pressure a melt far above its glass transition swells and may boil, and a fast quench leaves no time to
+    shrink again.
+    """
+    quench = {'kind': 'ramp', 'name': QUENCH_STAGE, 'rate': rate, **settings['quench']}
+    free_below = quench.pop('free_below', None)
+    named = _with_temperatures(quench, _temperatures(settings))
+    if free_below is None or not named['temperature_end'] < free_below < named['temperature']:
+        return [quench]
+    if quench.get('ensemble') != 'npt':
+        raise ValueError("quench.free_below: only for a quench with ensemble 'npt'; at fixed volume leave it null")
+    hot = {key: value for key, value in quench.items() if not key.startswith('pressure') and key != 'coupling'}
+    hot |= {'name': f'{QUENCH_STAGE}_hot', 'ensemble': 'nvt', 'temperature_end': free_below}
+    return [hot, {**quench, 'temperature': free_below}]
+
+
+def _temperatures(settings: Mapping[str, Any]) -> dict[str, float]:
+    return {'melt': settings['melt_temperature'], 'room': settings['room_temperature']}
 
 
 def rate_label(rate: float) -> str:
@@ -52,13 +78,12 @@ def rate_label(rate: float) -> str:
 
 
 def _schedule(settings: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]) -> Schedule:
-    temperatures = {'melt': settings['melt_temperature'], 'room': settings['room_temperature']}
     return read_schedule(
         {
             'timestep': settings['timestep'],
             'thermo_every': settings['thermo_every'],
             'restart_every': settings['restart_every'],
-            'stages': [_with_temperatures(stage, temperatures) for stage in stages],
+            'stages': [_with_temperatures(stage, _temperatures(settings)) for stage in stages],
         }
     )
 

@@ -266,19 +266,21 @@ def report_glass(
     r_max: float = 10.0,
     n_bins: int = 500,
     cutoffs: Mapping[str, float] | None = None,
+    cooling_stage: int = 0,
 ) -> GlassReport:
-    """Report on the run of a quench: its last stage is the sampled glass, its first the cooling.
+    """Report on the run of a quench: its last stage is the sampled glass.
 
     :param frames: frames of the run with their stages.
     :param thermo: thermodynamic output of the run, arrays by name.
+    :param cooling_stage: index of the stage in which T_g is looked for.
     :raises ValueError: no frame of the last stage.
     """
-    last, first = int(thermo['stage'].max()), int(thermo['stage'].min())
+    last = int(thermo['stage'].max())
     sampled = np.flatnonzero(frames.stages == last) if frames.stages is not None else np.zeros(0, dtype=int)
     if not len(sampled):
         raise ValueError('the last stage of the run has no frames to analyse')
     structure = report_structure(frames[sampled], r_max, n_bins, cutoffs)
-    cooling = report_cooling(thermo, first, frames.n_atoms)
+    cooling = report_cooling(thermo, cooling_stage, frames.n_atoms)
     numbers = {**report_sampling(thermo, last), **structure.numbers, 'glass_transition': cooling.numbers}
     numbers['potential_energy_per_atom'] = numbers.pop('potential_energy') / frames.n_atoms
     error = numbers.pop('potential_energy_error')
