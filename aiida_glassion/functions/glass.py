@@ -32,7 +32,7 @@ def analyse_glass(trajectory: FramesData, thermo: orm.ArrayData, settings: orm.D
     """Report on a glass from the run that quenched it: the last stage is the sample.
 
     :param trajectory: frames of the run, positions Å.
-    :param thermo: thermodynamic output of the run.
+    :param thermo: thermodynamic output of the run; temperatures K, volumes Å³, energies eV.
     :param settings: ``r_max`` Å, ``n_bins``, ``cutoffs`` Å by pair, ``cooling_stage`` (index, for T_g).
     """
     report = report_glass(trajectory.frames, thermo.arrays, **settings.get_dict())
