@@ -158,7 +158,7 @@ def test_melting_longer_adds_to_the_work():
 
 def test_quenching_shows_rate_temperature_and_speed():
     (row_,) = rows_of(replica(0, MELTED, running_md('quench_rate_100', QUENCH, 9250, 50.0)))
-    assert row_.stage == 'quench 100 K/ps 1/3'
+    assert row_.stage == 'quench 100 K/ps 2/4'
     assert row_.done == MELT.last_step + 9250
     assert (row_.temperature, row_.target) == (3900, pytest.approx(4000 - 100 * 18.5))
 
