@@ -1,4 +1,4 @@
-"""Restart files of the real LAMMPS hold the steps expected of them, and a run taken up from them ends where it should."""
+"""Restart files of the real LAMMPS hold the steps expected of them; a run taken up from them ends where it should."""
 
 from __future__ import annotations
 
