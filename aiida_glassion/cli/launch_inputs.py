@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -199,26 +200,43 @@ def configuration_node(identifier: str) -> tuple[Any, Any]:
         raise GlassionError(f'--configuration: {error}', exit_code=2) from None
 
 
-def code_of(label: str) -> Any:
+def code_of(label: str, option: str, plugin: str) -> Any:
     """Code by label or PK.
 
-    :raises GlassionError: there is none.
+    :param option: the option it was given by, without dashes.
+    :param plugin: entry point of the calculation that is to run it.
+    :raises GlassionError: there is none, or it was set up for another calculation of this package.
     """
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
     from aiida.orm import InstalledCode, QueryBuilder, load_code
 
     try:
-        return load_code(label)
+        code = load_code(label)
     except MultipleObjectsError:
         raise GlassionError(f'Several codes are called {label}: add @computer.', exit_code=2) from None
     except NotExistent:
         known = sorted({code.full_label for (code,) in QueryBuilder().append(InstalledCode).iterall()})
         message = f'There is no code {label} in this profile; there are: {", ".join(known) or "none"}.'
         raise GlassionError(message, mend='glassion setup', exit_code=2) from None
+    made_for = code.default_calc_job_plugin or plugin
+    if made_for != plugin and made_for.startswith('glassion.'):
+        raise GlassionError(f'--{option}: {label} is a code for {made_for}, expected one for {plugin}.', exit_code=2)
+    return code
 
 
 def job_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """``metadata.options`` of the LAMMPS jobs."""
+    """``metadata.options`` of the LAMMPS jobs.
+
+    :raises ValueError: an option that no job has.
+    """
+    from aiida_glassion.calculations.md import MdCalculation
+
+    known = sorted(MdCalculation.spec().inputs['metadata']['options'])
+    for key, _ in given['options']:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f'; did you mean {near[0]}?' if near else f'; there are: {", ".join(known)}'
+            raise ValueError(f'--option {key}: jobs have no such option{hint}')
     resources = {'num_machines': 1, 'num_mpiprocs_per_machine': given['ranks']}
     options: dict[str, Any] = {'resources': resources}
     if given['threads'] > 1:

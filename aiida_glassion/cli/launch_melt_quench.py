@@ -84,7 +84,7 @@ def melt_quench(
     potential_node, warnings = potential_of(given)
     plan = _plan(given, potential_node.potential)
     terminal.print(describe(plan, potential_node.potential, given['coulomb'], warnings))
-    codes = {name: code_of(given[name]) for name in _codes_needed(given)}
+    codes = {name: code_of(given[name], name, plugin) for name, plugin in _codes_needed(given).items()}
     builder = _builder(given, plan, potential_node, codes)
     if dry_run:
         terminal.print('Nothing was submitted (--dry-run).')
@@ -121,8 +121,10 @@ def _plan(given: Mapping[str, Any], potential: Potential) -> Plan:
         raise ValueError(f'settings: {error}') from None
 
 
-def _codes_needed(given: Mapping[str, Any]) -> tuple[str, ...]:
-    return ('code',) if given['composition'] is None else ('code', 'packmol')
+def _codes_needed(given: Mapping[str, Any]) -> dict[str, str]:
+    """Which options name codes, and the calculation that each is for."""
+    packing = {} if given['composition'] is None else {'packmol': 'glassion.packmol'}
+    return {'code': 'glassion.md', **packing}
 
 
 def _builder(given: Mapping[str, Any], plan: Plan, potential: Any, codes: Mapping[str, Any]) -> Any:

@@ -191,9 +191,14 @@ def newest_restart(
 ) -> RestartPoint | None:
     """The newest restart file that is surely whole, and where to go on from it.
 
+    Files written before the first step of dynamics are left aside: their atoms have no velocities yet, and only a run
+    that begins at the beginning draws them.
+
     :param start: the restart point with which the job itself began.
     """
     plans = schedule.plan()
+    if progress.step == 0:
+        return start
     if progress.stopped:
         return RestartPoint(STOPPED_RESTART, progress.stage, progress.step)
     if progress.stage in progress.done:

@@ -99,6 +99,14 @@ BAD = {
     'no replicas': (['SiO2', '--potential', 'pmmcs', '--replicas', '0'], '--replicas: 0 given'),
     'impossible density': (['SiO2', '--potential', 'pmmcs', '--density', '99'], '--density'),
     'walltime in words': (['SiO2', '--potential', 'pmmcs', '--walltime', '2 hours'], 'HH:MM:SS'),
+    'unknown option of the job': (
+        ['SiO2', '--potential', 'pmmcs', '--option', 'queue=long'],
+        '--option queue: jobs have no such option; did you mean queue_name?',
+    ),
+    'melt colder than the glass': (
+        ['SiO2', '--potential', 'pmmcs', '--melt-temperature', '200'],
+        'melt_temperature: 200 K given',
+    ),
     'oxidation in words': (['SiO2', '--potential', 'pmmcs', '--oxidation', 'Si=four'], 'Si=four: expected a number'),
     'oxidation against charges': (
         ['V2O4', '--potential', 'bmp-vanadium', '--oxidation', 'V=4', '--density', '4'],
@@ -127,6 +135,14 @@ def test_a_missing_code_is_mended_by_setup(invoke):
     assert done.exit_code == 2
     assert 'lammps@moon' in done.output
     assert 'glassion setup' in done.output
+
+
+def test_codes_that_were_swapped_are_refused(invoke, packmol_code, lmp_code):
+    named = ('--code', packmol_code.full_label, '--packmol', lmp_code.full_label)
+    done = invoke('SiO2', '--potential', 'pmmcs', '--yes', *named, codes=False)
+    assert done.exit_code == 2
+    assert '--code' in done.output
+    assert 'is a code for glassion.packmol' in ' '.join(done.output.split())
 
 
 def test_a_valence_that_agrees_is_taken(invoke):

@@ -228,3 +228,16 @@ def test_a_hundred_thousand_atoms_pass_through(lmp_code):
     assert outputs['final'].n_atoms == 100_800
     structures = orm.QueryBuilder().append(orm.StructureData).count()
     assert structures == 0
+
+
+def test_threads_by_an_accelerator_package(lmp_code, argon):
+    plain, _ = run_calculation(lmp_code, argon, schedule({**HOLD, 'duration': 0.05}))
+    threaded, node = run_calculation(
+        lmp_code,
+        argon,
+        schedule({**HOLD, 'duration': 0.05}),
+        accelerator=orm.Dict({'suffix': 'omp', 'package': 'omp 2'}),
+    )
+    assert node.is_finished_ok, node.exit_message
+    assert 'lj/cut/omp' in node.outputs.retrieved.get_object_content('log.lammps')
+    np.testing.assert_allclose(threaded['final'].frames.positions, plain['final'].frames.positions, atol=1e-6)

@@ -142,6 +142,15 @@ def test_a_log_cut_anywhere_ends_in_an_exit_code_and_keeps_its_whole_rows(real_o
         assert point['step'] <= results['last_step']
 
 
+def test_a_run_cut_before_its_first_restart_file_begins_anew(real_outputs, parse):
+    """The file written after the minimisation has no velocities: going on from it would start at 0 K."""
+    log = real_outputs[LOG_FILE]
+    for where in (b'GLASSION stage 1', b'        30 '):
+        outputs, status = parse({LOG_FILE: log[: log.index(where) + len(where)] + b'\n'})
+        assert status == 304
+        assert outputs['results'].get_dict()['newest_restart'] is None
+
+
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from(['stage_01.bin', 'stage_02.bin', FINAL_FILE]), fraction=st.floats(0, 0.999), flip=st.booleans()

@@ -69,7 +69,13 @@ def _quench_stages(settings: Mapping[str, Any], rate: float) -> list[dict[str, A
 
 
 def _temperatures(settings: Mapping[str, Any]) -> dict[str, float]:
-    return {'melt': settings['melt_temperature'], 'room': settings['room_temperature']}
+    melt, room = settings['melt_temperature'], settings['room_temperature']
+    for key, value in (('melt_temperature', melt), ('room_temperature', room)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+            raise ValueError(f'{key}: {value!r} given, expected a positive number in K')
+    if melt <= room:
+        raise ValueError(f'melt_temperature: {melt:g} K given, expected more than room_temperature ({room:g} K)')
+    return {'melt': melt, 'room': room}
 
 
 def rate_label(rate: float) -> str:

@@ -41,6 +41,7 @@ def judge_hold(frames: Frames, thermo: Mapping[str, npt.NDArray[Any]], **limits:
             bond_lengths(hold),
             thermo['potential_energy'][rows],
             masses=hold.masses,
+            elements=hold.elements,
             **limits,
         )
     except ValueError as error:
