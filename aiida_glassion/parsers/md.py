@@ -197,17 +197,15 @@ def newest_restart(
     :param start: the restart point with which the job itself began.
     """
     plans = schedule.plan()
-    if progress.step == 0:
-        return start
     if progress.stopped:
         return RestartPoint(STOPPED_RESTART, progress.stage, progress.step)
-    if progress.stage in progress.done:
+    if progress.stage in progress.done and progress.step > 0:
         following = min(progress.stage + 1, len(plans) - 1)
         return RestartPoint(stage_end_restart(progress.stage), following, plans[progress.stage].last)
     written = newest_interval_restart(plans[progress.stage], progress.step, progress.begun)
     if written is not None:
         return RestartPoint(written[0], progress.stage, written[1])
     before = progress.stage - 1
-    if before in progress.done:
+    if before in progress.done and plans[before].last > 0:
         return RestartPoint(stage_end_restart(before), progress.stage, plans[before].last)
     return start

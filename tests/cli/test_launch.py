@@ -44,7 +44,7 @@ def test_dry_run_says_what_will_be_done(invoke):
         'g/cm³, estimated:',
         'pmmcs (published, Coulomb by pppm)',
         'doi:10.1021/jp0611018',
-        '4000 → 300 K 37 18 500',
+        '2500 → 300 K 22 11 000',
         '77 000 steps of 300 atoms',
         'Nothing was submitted',
     ):
