@@ -28,7 +28,7 @@ from aiida_glassion.formats.lammps.script import (
     stage_end_restart,
 )
 from aiida_glassion.frames import Frames
-from aiida_glassion.schedule import Schedule, read_schedule
+from aiida_glassion.schedule import Schedule, StagePlan, read_schedule
 
 _BLOWN_UP = ('lost atoms', 'out of range atoms', 'non-numeric', 'bond atoms', 'too far', 'pressure is too large')
 
@@ -113,7 +113,7 @@ class MdParser(Parser):
         parts: list[Frames] = []
         for plan in self.schedule.plan():
             path = folder / frames_file(plan.index)
-            if not path.exists():
+            if not path.exists() or (path.stat().st_size == 0 and not self._should_hold_frames(plan)):
                 continue
             frames = self._read(path, np.float32 if settings['single_precision'] else np.float64)
             if frames is None or frames.steps is None:
@@ -126,6 +126,12 @@ class MdParser(Parser):
             parts.append(replace(frames, times=times, stages=np.full(len(times), plan.index)))
         if parts:
             self.out('trajectory', FramesData(frames=Frames.concatenate(parts)))
+
+    def _should_hold_frames(self, plan: StagePlan) -> bool:
+        """Whether a multiple of the interval lies in what this job did of a stage."""
+        taken_up = self.start is not None and not self.start.fresh and self.start.stage == plan.index
+        begun = self.start.step if self.start is not None and taken_up else plan.first
+        return plan.frames > 0 and plan.last // plan.frames > (begun - 1) // plan.frames
 
     def _final(self, folder: Path | None) -> Frames | None:
         path = None if folder is None else folder / FINAL_FILE

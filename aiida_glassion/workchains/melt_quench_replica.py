@@ -162,7 +162,8 @@ class MeltQuenchReplicaWorkChain(WorkChain):
         """End here if it never became a melt."""
         self.out('melt', self.ctx.verdict)
         if not self.ctx.verdict['is_melt']:
-            return self.exit_codes.ERROR_NOT_A_MELT.format(times=self.ctx.longer + 1, reason=self.ctx.verdict['reason'])
+            reason = self.ctx.verdict['reason'].removeprefix('not a melt: ')
+            return self.exit_codes.ERROR_NOT_A_MELT.format(times=self.ctx.longer + 1, reason=reason)
         return None
 
     def run_quenches(self) -> None:

@@ -142,6 +142,15 @@ def test_a_log_cut_anywhere_ends_in_an_exit_code_and_keeps_its_whole_rows(real_o
         assert point['step'] <= results['last_step']
 
 
+def test_a_stage_too_short_for_a_frame_may_leave_an_empty_dump(real_outputs, parse):
+    """Frames every 300 steps: one at step 0, none from 100 to 200."""
+    rare = orm.Dict({**SCHEDULE, 'frames_every': 0.3}).store()
+    outputs, status = parse({**real_outputs, 'stage_02.bin': b''}, schedule=rare)
+    assert status == 0
+    assert outputs['results'].get_dict()['problems'] == []
+    assert parse({**real_outputs, 'stage_02.bin': b''})[1] == 305
+
+
 def test_a_run_cut_before_its_first_restart_file_begins_anew(real_outputs, parse):
     """The file written after the minimisation has no velocities: going on from it would start at 0 K."""
     log = real_outputs[LOG_FILE]
