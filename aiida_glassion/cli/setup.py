@@ -139,7 +139,7 @@ def _profile(config: Config, name: str, caching: bool) -> Iterator[Step]:
     default = 'now the default profile' if first else f'the default stays {config.default_profile_name}'
     yield Step('new', 'profile', f'{name}: SQLite and the built-in broker, in {config.dirpath}; {default}')
     if caching:
-        yield Step('new', 'caching', 'on: the same inputs run again take seconds')
+        yield Step('new', 'caching', 'on: what was computed once is taken over, not run again')
 
 
 def _computer(

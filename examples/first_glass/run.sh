@@ -12,7 +12,7 @@ glassion launch melt-quench 20Na2O-80SiO2 --potential pmmcs --coulomb dsf \
 pk=$(cat "$results/pk")
 
 # How it goes: replica, stage, temperature, speed, time left.
-glassion watch "$pk"
+glassion watch "$pk" --interval 5
 
 # The numbers, with errors over the replicas.
 glassion show "$pk"

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 from aiida import orm
+from aiida.common.exceptions import NotExistent
 from aiida.engine import ProcessBuilder, run_get_node, submit
 
 from aiida_glassion.data.potential import PotentialData
@@ -26,11 +27,20 @@ KEYS = {
 }  # fmt: skip
 
 
+NEEDED = {'composition', 'potential', 'code', 'packmol'}
+
+
 def read(path: Path) -> dict[str, Any]:
     inputs = yaml.safe_load(path.read_text(encoding='utf-8'))
-    unknown = set(inputs) - KEYS
+    if not isinstance(inputs, dict):
+        raise ValueError(f'{path}: expected settings by name, such as composition: 20Na2O-80SiO2')
+    unknown, missing = set(inputs) - KEYS, NEEDED - set(inputs)
     if unknown:
         raise ValueError(f'{path}: unknown {", ".join(sorted(unknown))}; known are {", ".join(sorted(KEYS))}')
+    if missing:
+        raise ValueError(f'{path}: {", ".join(sorted(missing))} missing; see {INPUTS}')
+    if not isinstance(inputs['potential'], dict) or not {'name', 'file'} & set(inputs['potential']):
+        raise ValueError(f'{path}: potential: give a published one by `name`, or your own by `file`')
     return inputs
 
 
@@ -54,11 +64,15 @@ def main() -> None:
     parser.add_argument('file', nargs='?', type=Path, default=INPUTS, help='inputs; default: %(default)s')
     parser.add_argument('--submit', action='store_true', help='leave it to the daemon')
     arguments = parser.parse_args()
+    try:
+        prepared = builder(arguments.file)
+    except (OSError, ValueError, yaml.YAMLError, NotExistent) as error:
+        raise SystemExit(f'{arguments.file}: {error}') from None
     if arguments.submit:
-        node = submit(builder(arguments.file))
+        node = submit(prepared)
         print(f'submitted: {node.pk}; watch it with: glassion watch {node.pk}')
         return
-    node = run_get_node(builder(arguments.file)).node
+    node = run_get_node(prepared).node
     print(f'exit status {node.exit_status}; see: glassion show {node.pk}')
     raise SystemExit(0 if node.is_finished_ok else 1)
 

@@ -171,7 +171,7 @@ class _Writer:
 
     def dynamics(self, plan: StagePlan, stage: DynamicStage) -> Iterator[str]:
         fixes = self.fixes(plan, stage)
-        if self.restart is None and self.create_velocities and plan.index == self.first_dynamic_stage:
+        if self.draws_velocities and plan.index == self.first_dynamic_stage:
             yield f'velocity all create {stage.temperature:.10g} {self.seed} mom yes rot no dist gaussian loop all'
         yield f'timestep {self.time(plan.timestep * units.FS_TO_PS)}'
         for name, command in fixes.items():
@@ -190,6 +190,12 @@ class _Writer:
             yield 'undump frames'
         for name in reversed(fixes):
             yield f'unfix {name}'
+
+    @property
+    def draws_velocities(self) -> bool:
+        """Also from a restart file of step 0: it was written by a minimisation, no atom has moved yet."""
+        unmoved = self.restart is None or (self.restart.step == 0 and not self.restart.fresh)
+        return self.create_velocities and unmoved
 
     @property
     def first_dynamic_stage(self) -> int | None:
