@@ -190,6 +190,7 @@ def provenance_figure(provenance: Provenance) -> Figure:
 
     drawing = lay_out(provenance)
     figure = new_figure(drawing.width / 100, drawing.height / 100)
+    figure.set_layout_engine('none')  # the drawing has laid itself out
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(0, drawing.width)
     axes.set_ylim(drawing.height, 0)
