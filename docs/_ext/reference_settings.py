@@ -82,14 +82,13 @@ def protocol_table() -> str:
         quench = quench_schedule(settings, settings['rates'][0])
         steps = melt_schedule(settings).last_step + quench.last_step
         hold = melt_schedule(settings).plan()[-1].stage.duration
-        held_at = {'nvt': 'volume', 'npt': 'pressure'}[settings['quench']['ensemble']]
         rates = ', '.join(f'{rate:g}' for rate in settings['rates'])
         rows.append(
             (
                 code(name),
                 f'{settings["replicas"]} × {settings["n_atoms"]}',
                 f'{settings["melt_temperature"]:g} K, {hold:g} ps',
-                f'{rates} K/ps at constant {held_at}',
+                f'{rates} K/ps, {_held(settings["quench"])}',
                 f'{_relax(settings):g} ps',
                 f'{settings["timestep"]:g}',
                 f'{steps / 1e6:.2g}',
@@ -98,6 +97,14 @@ def protocol_table() -> str:
         )
     columns = ('', 'replicas × atoms', 'melt', 'quench', 'relaxed', 'step, fs', '10⁶ steps each', 'core-hours')
     return table(columns, rows)
+
+
+def _held(quench: Mapping[str, Any]) -> str:
+    """What is held during the quench."""
+    if quench['ensemble'] == 'nvt':
+        return 'constant volume'
+    hot = quench.get('free_below')
+    return 'constant pressure' if hot is None else f'constant volume to {hot:g} K, then constant pressure'
 
 
 def _relax(settings: Mapping[str, Any]) -> float:
