@@ -22,7 +22,10 @@ from aiida_glassion.schedule import Schedule, read_schedule
 
 LOG_FILE = 'log.lammps'
 CONFIGURATIONS = (FramesData, orm.StructureData, orm.TrajectoryData, LammpsTrajectory)
-_ACCELERATOR = re.compile(r'[A-Za-z0-9_./: -]+')
+_ACCELERATOR = re.compile(
+    r'([A-Za-z0-9_./:][A-Za-z0-9_./:-]*|-[0-9.]+)( +([A-Za-z0-9_./:][A-Za-z0-9_./:-]*|-[0-9.]+))*'
+)
+"""Words and numbers; a word that begins with `-` would be another option of LAMMPS."""
 _RETRIEVE_DEFAULTS = {'trajectory': True, 'velocities': True, 'single_precision': True}
 
 
@@ -105,6 +108,7 @@ class MdCalculation(LammpsRawCalculation):
             valid_type=orm.Dict,
             serializer=orm.to_aiida_type,
             required=False,
+            validator=_check_point,
             help="'file' name; 'stage' and integration 'step' to go on with; 'fresh': the schedule is a new one, "
             'steps are counted from 0 again.',
         )
@@ -299,25 +303,39 @@ def _check_accelerator(node: orm.Dict | None, _: Any) -> str | None:
 
 def _check_inputs(inputs: Any, _: Any) -> str | None:
     """Check what only shows when the inputs are seen together."""
+    if 'code' not in inputs and 'remote_folder' not in inputs:
+        return 'code: missing, expected LAMMPS as an InstalledCode, e.g. the one that `glassion setup` stored'
     if 'configuration' not in inputs or 'potential' not in inputs:
         return None
     try:
-        frames = as_frames(inputs['configuration'])
-        _check_configuration(frames)
-        potential = inputs['potential'].potential
-        potential.commands_for(frames.elements)
-        net_charge = potential.net_charge(frames.counts)
-        if abs(net_charge) > 1e-6 * max(1, frames.n_atoms):
-            return (
-                f'configuration: the charges of potential {potential.name} add up to {net_charge:+.4g} e for '
-                f'{frames.counts}; an Ewald sum needs a neutral cell: change the composition or the charges'
-            )
+        check_system(inputs['configuration'], inputs['potential'])
         point = restart_point(inputs)
         if point is not None:
             _check_restart(point, inputs, read_schedule(inputs['schedule'].get_dict()))
     except (ValueError, TypeError) as error:
         return str(error)
     return None
+
+
+def check_system(configuration: orm.Data, potential_node: PotentialData, port: str = 'potential') -> None:
+    """Refuse atoms that are not periodic, that the potential does not cover, or that are not neutral with it.
+
+    :param port: name of the potential's port.
+    :raises ValueError: names the port, what was given and what would be right.
+    """
+    frames = as_frames(configuration)
+    _check_configuration(frames)
+    try:
+        potential = potential_node.potential
+        potential.commands_for(frames.elements)
+    except ValueError as error:
+        raise ValueError(f'{port}: {error}') from error
+    net_charge = potential.net_charge(frames.counts)
+    if abs(net_charge) > 1e-6 * max(1, frames.n_atoms):
+        raise ValueError(
+            f'configuration: the charges of potential {potential.name} add up to {net_charge:+.4g} e for '
+            f'{frames.counts}; an Ewald sum needs a neutral cell: change the composition or the charges'
+        )
 
 
 def _check_configuration(frames: Frames) -> None:
@@ -327,13 +345,35 @@ def _check_configuration(frames: Frames) -> None:
         raise ValueError(f'configuration: periodic in {frames.pbc}, expected a cell periodic in all three directions')
 
 
+def _check_point(node: orm.Dict | None, _: Any) -> str | None:
+    if node is None:
+        return None
+    point = node.get_dict()
+    for key in ('file', 'stage', 'step'):
+        if key not in point:
+            return f"restart.point: '{key}' is missing, expected 'file', 'stage' and 'step'"
+    unknown = sorted(set(point) - {'file', 'stage', 'step', 'fresh'})
+    if unknown:
+        return f"restart.point: unknown key {unknown[0]!r}, expected 'file', 'stage', 'step' or 'fresh'"
+    if not isinstance(point['file'], str) or not re.fullmatch(r'[A-Za-z0-9_][A-Za-z0-9_.]*', point['file']):
+        return f'restart.point: file {point["file"]!r} is not a plain file name, e.g. stage_00_end.restart'
+    for key in ('stage', 'step'):
+        if isinstance(point[key], bool) or not isinstance(point[key], int):
+            return f'restart.point: {key} = {point[key]!r}; expected a whole number'
+    if not isinstance(point.get('fresh', False), bool):
+        return f'restart.point: fresh = {point["fresh"]!r}; expected true or false'
+    return None
+
+
 def _check_restart(point: RestartPoint, inputs: Any, schedule: Schedule) -> None:
     if 'folder' not in inputs['restart']:
         raise ValueError('restart.folder: missing; restart.point names a file in it')
-    if not re.fullmatch(r'[A-Za-z0-9_.]+', point.file):
-        raise ValueError(f'restart.point: file {point.file!r} is not a plain file name')
     plans = schedule.plan()
-    if not point.fresh and not (
-        0 <= point.stage < len(plans) and plans[point.stage].first <= point.step <= plans[point.stage].last
-    ):
-        raise ValueError(f'restart.point: step {point.step} does not lie in stage {point.stage} of the schedule')
+    if point.fresh:
+        return
+    where = f'restart.point: step {point.step} does not lie in stage {point.stage} of the schedule'
+    if not 0 <= point.stage < len(plans):
+        raise ValueError(f'{where}, which has stages 0 to {len(plans) - 1}')
+    plan = plans[point.stage]
+    if not plan.first <= point.step <= plan.last:
+        raise ValueError(f'{where}, which has steps {plan.first} to {plan.last}')

@@ -10,8 +10,8 @@ from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, if_, while_
 
-from aiida_glassion.calculations.md import CONFIGURATIONS
-from aiida_glassion.data.frames import FramesData, as_frames
+from aiida_glassion.calculations.md import CONFIGURATIONS, check_system
+from aiida_glassion.data.frames import FramesData
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.functions.composition import apportion_atoms
 from aiida_glassion.functions.glass import average_curves, average_structures
@@ -303,22 +303,22 @@ def _check_inputs(inputs: Any, _: Any) -> str | None:
     if problem:
         return problem
     try:
-        potential = inputs['md']['md']['potential'].potential
+        potential = inputs['md']['md']['potential']
         if 'configuration' in inputs:
-            elements = as_frames(inputs['configuration']).elements
-        else:
-            node = inputs['composition']
-            elements = tuple(parse_composition(node.get_dict() if isinstance(node, orm.Dict) else node.value).elements)
-        potential.commands_for(elements)
+            check_system(inputs['configuration'], potential, 'md.md.potential')
+            return None
+        node = inputs['composition']
+        elements = parse_composition(node.get_dict() if isinstance(node, orm.Dict) else node.value).elements
+        potential.potential.commands_for(elements)
     except (KeyError, TypeError, ValueError) as error:
-        return f'md.md.potential: {error}'
+        return str(error) if 'configuration' in inputs else f'md.md.potential: {error}'
     return None
 
 
 def _check_numbers(inputs: Any) -> str | None:
     settings = inputs['settings'].get_dict()
     for key, least in (('replicas', 1), ('n_atoms', 2)):
-        if not isinstance(settings.get(key), int) or settings[key] < least:
+        if type(settings.get(key)) is not int or settings[key] < least:
             return f'settings.{key}: {settings.get(key)!r} given, expected a whole number of at least {least}'
     if 'density' in inputs and not 0.1 <= inputs['density'].value <= 25:
         return f'density: {inputs["density"].value} g/cm³ given, expected 0.1 to 25'

@@ -223,6 +223,8 @@ def check_settings(node: orm.Dict, _: Any) -> str | None:
     try:
         melt_schedule(settings)
         longer_melt_schedule(settings, 1)
+        if not isinstance(settings['rates'], list):
+            return f'settings.rates: {settings["rates"]!r} given, expected a list of rates in K/ps, e.g. [10]'
         if not settings['rates']:
             return 'settings.rates: no quench rate given, expected a list of rates in K/ps, e.g. [10]'
         for rate in settings['rates']:
