@@ -10,6 +10,7 @@ from aiida import orm
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
+from aiida.engine.processes.calcjobs.calcjob import validate_calc_job
 from aiida_lammps.calculations.raw import LammpsRawCalculation
 from aiida_lammps.data.trajectory import LammpsTrajectory
 
@@ -301,10 +302,13 @@ def _check_accelerator(node: orm.Dict | None, _: Any) -> str | None:
     return None
 
 
-def _check_inputs(inputs: Any, _: Any) -> str | None:
+def _check_inputs(inputs: Any, namespace: Any) -> str | None:
     """Check what only shows when the inputs are seen together."""
     if 'code' not in inputs and 'remote_folder' not in inputs:
         return 'code: missing, expected LAMMPS as an InstalledCode, e.g. the one that `glassion setup` stored'
+    problem: str | None = validate_calc_job(inputs, namespace)
+    if problem:
+        return problem
     if 'configuration' not in inputs or 'potential' not in inputs:
         return None
     try:

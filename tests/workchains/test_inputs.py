@@ -103,6 +103,12 @@ def test_md_without(md, port):
     says(refusal(md), port, 'required|missing')
 
 
+def test_md_with_a_code_that_belongs_to_no_computer(md, tmp_path):
+    (tmp_path / 'lmp').write_text('')
+    code = orm.PortableCode(label='lmp', filepath_executable='lmp', filepath_files=tmp_path)
+    says(refusal(md, code=code), 'no computer', r'metadata\.computer', 'code')
+
+
 @pytest.mark.parametrize(
     ('port', 'value', 'words'),
     [
