@@ -10,6 +10,7 @@ from aiida import orm
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
+from aiida.engine.processes.calcjobs.calcjob import validate_calc_job
 
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.formats.packmol import Molecule, write_input
@@ -199,6 +200,9 @@ class PackingJob:
 
 
 def _check_inputs(inputs: Mapping[str, Any], namespace: Any) -> str | None:
+    problem: str | None = validate_calc_job(inputs, namespace)
+    if problem:
+        return problem
     if any(port not in namespace for port in ('counts', 'units', 'density', 'cell')):
         return None  # a workchain exposes the rest and sets these itself
     for one, other in (('counts', 'units'), ('density', 'cell')):
