@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -10,24 +9,28 @@ from aiida import orm
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
-from aiida.engine.processes.calcjobs.calcjob import validate_calc_job
 from aiida_lammps.calculations.raw import LammpsRawCalculation
 from aiida_lammps.data.trajectory import LammpsTrajectory
 
+from aiida_glassion.calculations.md_inputs import (
+    RETRIEVE_DEFAULTS,
+    check_accelerator,
+    check_inputs,
+    check_point,
+    check_retrieve,
+    check_schedule,
+    check_seed,
+    restart_point,
+    retrieve_settings,
+)
 from aiida_glassion.data.frames import FramesData, as_frames
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.formats.lammps.data import write_data
-from aiida_glassion.formats.lammps.script import DATA_FILE, FINAL_FILE, RestartPoint, write_script
-from aiida_glassion.frames import Frames
-from aiida_glassion.schedule import Schedule, read_schedule
+from aiida_glassion.formats.lammps.script import DATA_FILE, FINAL_FILE, write_script
+from aiida_glassion.schedule import read_schedule
 
 LOG_FILE = 'log.lammps'
 CONFIGURATIONS = (FramesData, orm.StructureData, orm.TrajectoryData, LammpsTrajectory)
-_ACCELERATOR = re.compile(
-    r'([A-Za-z0-9_./:][A-Za-z0-9_./:-]*|-[0-9.]+)( +([A-Za-z0-9_./:][A-Za-z0-9_./:-]*|-[0-9.]+))*'
-)
-"""Words and numbers; a word that begins with `-` would be another option of LAMMPS."""
-_RETRIEVE_DEFAULTS = {'trajectory': True, 'velocities': True, 'single_precision': True}
 
 
 class MdCalculation(LammpsRawCalculation):
@@ -46,7 +49,7 @@ class MdCalculation(LammpsRawCalculation):
         for name in ('script', 'files', 'filenames', 'settings'):
             del spec.inputs[name]
         del spec.outputs['results']
-        spec.inputs.validator = _check_inputs
+        spec.inputs.validator = check_inputs
         options = spec.inputs['metadata']['options']
         options['parser_name'].default = 'glassion.md'
         options['output_filename'].default = 'lammps.out'
@@ -64,7 +67,7 @@ class MdCalculation(LammpsRawCalculation):
             'schedule',
             valid_type=orm.Dict,
             serializer=orm.to_aiida_type,
-            validator=_check_schedule,
+            validator=check_schedule,
             help='Stages and intervals (see aiida_glassion.schedule.Schedule): timestep in fs, durations in ps, '
             'temperatures in K, rates in K/ps, pressures in GPa.',
         )
@@ -72,7 +75,7 @@ class MdCalculation(LammpsRawCalculation):
             'seed',
             valid_type=orm.Int,
             serializer=orm.to_aiida_type,
-            validator=_check_seed,
+            validator=check_seed,
             help='Seed of initial velocities and Langevin forces, 1 to 2147483647.',
         )
         spec.input(
@@ -87,8 +90,8 @@ class MdCalculation(LammpsRawCalculation):
             valid_type=orm.Dict,
             serializer=orm.to_aiida_type,
             required=False,
-            validator=_check_retrieve,
-            help=f'What comes home (default {_RETRIEVE_DEFAULTS}). trajectory False: the frames stay in the remote '
+            validator=check_retrieve,
+            help=f'What comes home (default {RETRIEVE_DEFAULTS}). trajectory False: the frames stay in the remote '
             'folder; velocities: stored with the frames, Å/ps; single_precision: frames as 4-byte numbers (positions '
             'to 1e-5 Å). The final configuration always comes home in double precision.',
         )
@@ -97,7 +100,7 @@ class MdCalculation(LammpsRawCalculation):
             valid_type=orm.Dict,
             serializer=orm.to_aiida_type,
             required=False,
-            validator=_check_accelerator,
+            validator=check_accelerator,
             help="LAMMPS accelerator options: 'suffix' (e.g. gpu, omp, kk, opt), 'package' (e.g. 'gpu 1', 'omp 4'), "
             "'kokkos' (e.g. 'on g 1'). MPI ranks are set in metadata.options.resources, threads per rank there too "
             '(num_cores_per_mpiproc) or by OMP_NUM_THREADS.',
@@ -109,7 +112,7 @@ class MdCalculation(LammpsRawCalculation):
             valid_type=orm.Dict,
             serializer=orm.to_aiida_type,
             required=False,
-            validator=_check_point,
+            validator=check_point,
             help="'file' name; 'stage' and integration 'step' to go on with; 'fresh': the schedule is a new one, "
             'steps are counted from 0 again.',
         )
@@ -237,18 +240,6 @@ class MdCalculation(LammpsRawCalculation):
         return calcinfo
 
 
-def retrieve_settings(inputs: Any) -> dict[str, bool]:
-    """What comes home, with the defaults filled in."""
-    return _RETRIEVE_DEFAULTS | (inputs['retrieve'].get_dict() if 'retrieve' in inputs else {})
-
-
-def restart_point(inputs: Any) -> RestartPoint | None:
-    """The restart point among the inputs of a calculation, if any."""
-    if 'restart' not in inputs or 'point' not in inputs['restart']:
-        return None
-    return RestartPoint(**inputs['restart']['point'].get_dict())
-
-
 def _encoded(content: str | bytes) -> Any:
     from io import BytesIO
 
@@ -266,118 +257,3 @@ def _accelerator_options(inputs: Any) -> list[str]:
     options = inputs['accelerator'].get_dict() if 'accelerator' in inputs else {}
     flags = {'kokkos': '-k', 'suffix': '-sf', 'package': '-pk'}
     return [part for key, flag in flags.items() if key in options for part in (flag, *str(options[key]).split())]
-
-
-def _check_schedule(node: orm.Dict, _: Any) -> str | None:
-    try:
-        read_schedule(node.get_dict())
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def _check_seed(node: orm.Int, _: Any) -> str | None:
-    if not 1 <= node.value < 2**31:
-        return f'seed: {node.value} is not between 1 and 2147483647'
-    return None
-
-
-def _check_retrieve(node: orm.Dict | None, _: Any) -> str | None:
-    if node is None:
-        return None
-    for key, value in node.get_dict().items():
-        if key not in _RETRIEVE_DEFAULTS or not isinstance(value, bool):
-            return f'retrieve: {key} = {value!r}; expected true or false for any of {sorted(_RETRIEVE_DEFAULTS)}'
-    return None
-
-
-def _check_accelerator(node: orm.Dict | None, _: Any) -> str | None:
-    if node is None:
-        return None
-    for key, value in node.get_dict().items():
-        if key not in ('suffix', 'package', 'kokkos'):
-            return f"accelerator: unknown key {key!r}; expected 'suffix', 'package' or 'kokkos'"
-        if not isinstance(value, str) or not _ACCELERATOR.fullmatch(value):
-            return f"accelerator: {key} = {value!r}; expected words and numbers as LAMMPS takes them, e.g. 'gpu 1'"
-    return None
-
-
-def _check_inputs(inputs: Any, namespace: Any) -> str | None:
-    """Check what only shows when the inputs are seen together."""
-    if 'code' not in inputs and 'remote_folder' not in inputs:
-        return 'code: missing, expected LAMMPS as an InstalledCode, e.g. the one that `glassion setup` stored'
-    problem: str | None = validate_calc_job(inputs, namespace)
-    if problem:
-        return problem
-    if 'configuration' not in inputs or 'potential' not in inputs:
-        return None
-    try:
-        check_system(inputs['configuration'], inputs['potential'])
-        point = restart_point(inputs)
-        if point is not None:
-            _check_restart(point, inputs, read_schedule(inputs['schedule'].get_dict()))
-    except (ValueError, TypeError) as error:
-        return str(error)
-    return None
-
-
-def check_system(configuration: orm.Data, potential_node: PotentialData, port: str = 'potential') -> None:
-    """Refuse atoms that are not periodic, that the potential does not cover, or that are not neutral with it.
-
-    :param port: name of the potential's port.
-    :raises ValueError: names the port, what was given and what would be right.
-    """
-    frames = as_frames(configuration)
-    _check_configuration(frames)
-    try:
-        potential = potential_node.potential
-        potential.commands_for(frames.elements)
-    except ValueError as error:
-        raise ValueError(f'{port}: {error}') from error
-    net_charge = potential.net_charge(frames.counts)
-    if abs(net_charge) > 1e-6 * max(1, frames.n_atoms):
-        raise ValueError(
-            f'configuration: the charges of potential {potential.name} add up to {net_charge:+.4g} e for '
-            f'{frames.counts}; an Ewald sum needs a neutral cell: change the composition or the charges'
-        )
-
-
-def _check_configuration(frames: Frames) -> None:
-    if frames.n_frames < 1 or frames.n_atoms < 1:
-        raise ValueError('configuration: it holds no atoms')
-    if not all(frames.pbc):
-        raise ValueError(f'configuration: periodic in {frames.pbc}, expected a cell periodic in all three directions')
-
-
-def _check_point(node: orm.Dict | None, _: Any) -> str | None:
-    if node is None:
-        return None
-    point = node.get_dict()
-    for key in ('file', 'stage', 'step'):
-        if key not in point:
-            return f"restart.point: '{key}' is missing, expected 'file', 'stage' and 'step'"
-    unknown = sorted(set(point) - {'file', 'stage', 'step', 'fresh'})
-    if unknown:
-        return f"restart.point: unknown key {unknown[0]!r}, expected 'file', 'stage', 'step' or 'fresh'"
-    if not isinstance(point['file'], str) or not re.fullmatch(r'[A-Za-z0-9_][A-Za-z0-9_.]*', point['file']):
-        return f'restart.point: file {point["file"]!r} is not a plain file name, e.g. stage_00_end.restart'
-    for key in ('stage', 'step'):
-        if isinstance(point[key], bool) or not isinstance(point[key], int):
-            return f'restart.point: {key} = {point[key]!r}; expected a whole number'
-    if not isinstance(point.get('fresh', False), bool):
-        return f'restart.point: fresh = {point["fresh"]!r}; expected true or false'
-    return None
-
-
-def _check_restart(point: RestartPoint, inputs: Any, schedule: Schedule) -> None:
-    if 'folder' not in inputs['restart']:
-        raise ValueError('restart.folder: missing; restart.point names a file in it')
-    plans = schedule.plan()
-    if point.fresh:
-        return
-    where = f'restart.point: step {point.step} does not lie in stage {point.stage} of the schedule'
-    if not 0 <= point.stage < len(plans):
-        raise ValueError(f'{where}, which has stages 0 to {len(plans) - 1}')
-    plan = plans[point.stage]
-    if not plan.first <= point.step <= plan.last:
-        raise ValueError(f'{where}, which has steps {plan.first} to {plan.last}')

@@ -12,7 +12,8 @@ from aiida import orm
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
 
-from aiida_glassion.calculations.md import LOG_FILE, restart_point, retrieve_settings
+from aiida_glassion.calculations.md import LOG_FILE
+from aiida_glassion.calculations.md_inputs import restart_point, retrieve_settings
 from aiida_glassion.data.frames import FramesData, as_frames
 from aiida_glassion.formats.lammps import thermo as lammps_thermo
 from aiida_glassion.formats.lammps.cell import to_lammps

@@ -10,7 +10,8 @@ from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, if_, while_
 
-from aiida_glassion.calculations.md import CONFIGURATIONS, check_system
+from aiida_glassion.calculations.md import CONFIGURATIONS
+from aiida_glassion.calculations.md_inputs import check_system
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.functions.composition import apportion_atoms
