@@ -141,7 +141,7 @@ class MdWorkChain(BaseRestartWorkChain):
             return ProcessHandlerReport(True, code)
         self.ctx.softer += 1
         point = self._newest_restart(node) if self.ctx.softer == 1 else None
-        if point is None:
+        if point is None or point['step'] >= schedule.last_step:
             self._begin_again_softly()
         else:
             self._end_piece(node, self.ctx.offset['step'] + point['step'])
