@@ -36,6 +36,9 @@ class GlassReport:
     curves: dict[str, FloatArray] = field(default_factory=dict)
 
 
+MOST_NEIGHBOURS = 24
+"""Distributions run from 0 to this many (or more): always the same keys, so that means of fractions sum to 1."""
+
 NUMBER_UNITS = {
     'density': 'g/cm³',
     'temperature': 'K',
@@ -126,7 +129,8 @@ def _one_frame(
             around[f'{cation}-all'] = [elements.index(anion) for anion in anions]
         for name, neighbours in around.items():
             counted = coordination_numbers(bonds, types, elements.index(cation), neighbours)
-            shares = np.bincount(counted, minlength=9) / max(1, len(counted))
+            counts = np.bincount(np.minimum(counted, MOST_NEIGHBOURS), minlength=MOST_NEIGHBOURS + 1)
+            shares = counts / max(1, len(counted))
             coordination[name] = {
                 'mean': float(counted.mean()),
                 'distribution': {str(n): float(share) for n, share in enumerate(shares)},

@@ -140,3 +140,22 @@ def test_replicas_are_averaged_with_the_standard_error_of_the_mean():
     assert mean['glass_transition']['temperature']['mean'] == 950
     assert mean['warnings'] == {'a': ['odd']}
     assert mean['replicas'] == 3
+
+
+def test_coordination_fractions_sum_to_one_over_frames_and_replicas():
+    """Also where a high coordination occurs in some frames or replicas only."""
+    rng = np.random.default_rng(3)
+    reports = {}
+    for label in ('replica_00', 'replica_01'):
+        positions = rng.random((3, 90, 3)) * 10.0
+        frames = Frames(('O',) * 60 + ('Na',) * 30, positions, np.repeat(10.0 * np.eye(3)[None], 3, axis=0))
+        reports[label] = report_structure(frames, r_max=5.0, n_bins=50, cutoffs={'Na-O': 3.5}).numbers
+    if not all('Na-O' in report['coordination'] for report in reports.values()):
+        pytest.fail('the random atoms gave no Na-O shell: nothing was tested')
+    averaged = average_reports(reports)['coordination']['Na-O']
+    for report in reports.values():
+        distribution = report['coordination']['Na-O']['distribution']
+        assert sum(distribution.values()) == pytest.approx(1)
+        mean = sum(int(n) * share for n, share in distribution.items())
+        assert mean == pytest.approx(report['coordination']['Na-O']['mean'])
+    assert sum(share['mean'] for share in averaged['distribution'].values()) == pytest.approx(1)
