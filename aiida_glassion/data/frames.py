@@ -19,6 +19,8 @@ UNITS = {
     'velocities': 'Å/ps',
     'forces': 'eV/Å',
     'energies': 'eV',
+    'virials': 'eV',
+    'magnetisations': 'µB',
     'charges': 'e',
     'times': 'ps',
 }
@@ -143,7 +145,9 @@ def _read(node: orm.TrajectoryData) -> Frames:
     names = set(node.get_arraynames())
     if 'cells' not in names:
         raise ValueError('a trajectory without cells has no density and no periodic images; give one with cells')
-    optional = ('velocities', 'forces', 'energies', 'charges', 'steps', 'times', 'stages')
+    optional = (
+        'velocities', 'forces', 'energies', 'virials', 'magnetisations', 'charges', 'steps', 'times', 'stages',
+    )  # fmt: skip
     return Frames(
         symbols=tuple(node.symbols),
         positions=node.get_array('positions'),

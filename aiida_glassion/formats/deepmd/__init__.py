@@ -1,0 +1,1 @@
+"""DeePMD-kit's files and arrays."""
