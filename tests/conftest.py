@@ -98,7 +98,9 @@ def packmol_code(aiida_code_installed, localhost, packmol):
     )
 
 
-ONE_THREAD = 'export OMP_NUM_THREADS=1 DP_INTRA_OP_PARALLELISM_THREADS=1 DP_INTER_OP_PARALLELISM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=2'
+ONE_THREAD = 'export ' + ' '.join(
+    f'{name}=1' for name in ('OMP_NUM_THREADS', 'DP_INTRA_OP_PARALLELISM_THREADS', 'DP_INTER_OP_PARALLELISM_THREADS')
+)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ class LabelEngine(ABC):
     def job(
         cls, frames: FramesData, settings: Mapping[str, Any], inputs: Mapping[str, Any]
     ) -> tuple[type[Process], dict[str, Any]]:
-        """The process that labels some frames of the same atoms, and its inputs (without ``metadata.call_link_label``)."""
+        """The process that labels some frames of the same atoms, and its inputs without ``call_link_label``."""
 
     @classmethod
     @abstractmethod
