@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from aiida.common.exceptions import ValidationError
 from aiida.orm.pydantic import OrmMetadataField
 from aiida_lammps.data.potential import LammpsPotentialData
 
+from aiida_glassion.potentials.deepmd import deepmd_potential
 from aiida_glassion.potentials.library import load
 from aiida_glassion.potentials.potential import Potential
 from aiida_glassion.potentials.user_file import read_potential_file
@@ -37,6 +39,7 @@ class PotentialData(orm.Data):
         commands: list[str] = OrmMetadataField(description='LAMMPS commands with place holders for atom types')
         files: dict[str, str] = OrmMetadataField(description='MD5 of each file in the repository')
         cutoff: float | None = OrmMetadataField(None, description='Longest real-space cutoff, Å')
+        type_map: list[str] = OrmMetadataField([], description='Order in which a trained model counts the elements')
         citation: str = OrmMetadataField('', description='Where the potential was published')
         notes: str = OrmMetadataField('', description='Limits, sources and warnings')
 
@@ -68,6 +71,31 @@ class PotentialData(orm.Data):
         :raises ValueError: not such a file, or a command that is not allowed.
         """
         return cls(potential=read_potential_file(path))
+
+    @classmethod
+    def from_deepmd(
+        cls,
+        path: str | Path,
+        type_map: Sequence[str] | None = None,
+        rcut: float | None = None,
+        name: str | None = None,
+        **more: str,
+    ) -> PotentialData:
+        """Node of a frozen DeePMD model.
+
+        :param path: the model's file.
+        :param type_map: elements in the order of training; read from a frozen TensorFlow model (``.pb``) if not given.
+        :param rcut: cutoff, Å; likewise.
+        :param name: short name; by default that of the file.
+        :param more: ``notes`` and ``citation``.
+        :raises ValueError: no such file, or see :func:`~aiida_glassion.potentials.deepmd.deepmd_potential`.
+        """
+        path = Path(path)
+        try:
+            model = path.read_bytes()
+        except OSError as error:
+            raise ValueError(f'the model {path} cannot be read: {error.strerror}') from error
+        return cls(potential=deepmd_potential(model, type_map, rcut, name or path.stem, file=path.name, **more))
 
     @classmethod
     def from_lammps_potential(
@@ -132,6 +160,7 @@ class PotentialData(orm.Data):
                 elements=tuple(attributes['elements']),
                 commands=tuple(attributes['commands']),
                 charges=dict(attributes['charges']),
+                type_map=tuple(attributes.get('type_map', ())),
                 **{key: attributes[key] for key in _PLAIN},
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -161,6 +190,8 @@ class PotentialData(orm.Data):
                 'files': {name: md5(potential.files[name]).hexdigest() for name in sorted(potential.files)},
             }
         )
+        if potential.type_map:
+            self.base.attributes.set('type_map', list(potential.type_map))
         for name in sorted(potential.files):
             self.base.repository.put_object_from_filelike(io.BytesIO(potential.files[name]), name)
 

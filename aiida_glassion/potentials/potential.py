@@ -27,6 +27,7 @@ class Potential:
     :param charges: charge of each element, e; needed for every element if ``atom_style`` is ``charge``.
     :param files: content of each file that the commands name.
     :param cutoff: longest distance at which the potential acts in real space, Å (``None``: not known).
+    :param type_map: elements in the order in which a trained model counts its types; empty: not a matter of order.
     :param citation: where it was published.
     :param notes: what its user should know: limits, sources, warnings.
     :raises ValueError: inconsistent, an unknown element, or a command that the allow-list refuses.
@@ -43,6 +44,7 @@ class Potential:
     cutoff: float | None = None
     citation: str = ''
     notes: str = ''
+    type_map: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for attribute, allowed in (('kind', KINDS), ('units', UNITS), ('atom_style', ATOM_STYLES)):
@@ -59,6 +61,9 @@ class Potential:
         if self.cutoff is not None and not 0 < self.cutoff < float('inf'):
             raise ValueError(f'cutoff must be a positive length in Å, not {self.cutoff}')
         object.__setattr__(self, 'elements', tuple(sorted(self.elements)))
+        object.__setattr__(self, 'type_map', tuple(self.type_map))
+        if self.type_map and tuple(sorted(self.type_map)) != self.elements:
+            raise ValueError(f'type_map {list(self.type_map)} does not hold the elements {list(self.elements)}')
         object.__setattr__(self, 'commands', tuple(self.commands))
         self._check_charges()
         check_commands(self.commands, tuple(self.files), self.elements)
