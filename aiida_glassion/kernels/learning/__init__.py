@@ -1,0 +1,1 @@
+"""What a committee of models knows and does not know: errors, deviations, curves of learning."""
