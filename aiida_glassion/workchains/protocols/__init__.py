@@ -11,6 +11,8 @@ import yaml
 
 _NAMED_BY_USER = ('cutoffs',)
 """Keys below which any key goes, e.g. pairs of elements."""
+_CHECKED_ELSEWHERE = ('parameters',)
+"""Keys below which, at any depth, any key goes, because another program checks them."""
 
 
 def _content(workchain: str) -> dict[str, Any]:
@@ -45,13 +47,17 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any], path: str = '') -
     """Lay changes over a nested mapping whose keys are the only ones known."""
     merged = dict(base)
     for key, value in changes.items():
-        if key not in base and path.rstrip('.').split('.')[-1] not in _NAMED_BY_USER:
+        if key not in base and not _is_free(path.rstrip('.').split('.')):
             raise ValueError(f'{path}{key} is not a setting{nearest(key, base)}')
         inner = base.get(key)
         if isinstance(inner, Mapping) and not isinstance(value, Mapping):
             raise ValueError(f'{path}{key}: {value!r} given, expected settings by name: {sorted(inner)}')
         merged[key] = merge(inner, value, f'{path}{key}.') if isinstance(inner, Mapping) else value
     return merged
+
+
+def _is_free(path: list[str]) -> bool:
+    return path[-1] in _NAMED_BY_USER or any(name in _CHECKED_ELSEWHERE for name in path)
 
 
 def nearest(key: Any, known: Mapping[str, Any]) -> str:
