@@ -9,9 +9,15 @@ from aiida.engine.processes.calcjobs.monitors import CalcJobMonitorAction, CalcJ
 from aiida.orm import CalcJobNode
 from aiida.transports import Transport
 
+from aiida_glassion.formats.lammps.deviation import (
+    DEVIATION_FILE,
+    OutOfTrust,
+    find_out_of_trust,
+    read_deviations,
+)
 from aiida_glassion.formats.lammps.log import read_log
 from aiida_glassion.formats.lammps.thermo import Limits, find_fault, read_thermo
-from aiida_glassion.schedule import read_schedule
+from aiida_glassion.schedule import Schedule, read_schedule
 
 
 def watch_md(
@@ -20,19 +26,24 @@ def watch_md(
     max_temperature: float | None = None,
     max_pressure: float | None = None,
 ) -> CalcJobMonitorResult | None:
-    """Stop an MD whose temperature or pressure runs away or is not a number; lost atoms end LAMMPS by themselves.
+    """Stop an MD that runs away, is not a number, or leaves the region in which its committee of models agrees.
 
-    The parser then reads what there is and gives the exit code.
+    Lost atoms end LAMMPS by themselves. The parser then reads what there is and gives the exit code.
 
     :param node: the running MdCalculation.
     :param transport: open transport to its computer.
     :param max_temperature: K; default five times the highest temperature of the schedule, at least 3000 K above it.
     :param max_pressure: size of the pressure, GPa; default 500.
     """
-    log = _read_remote(node, transport)
+    from aiida_glassion.calculations.md import LOG_FILE
+
+    log = _read_remote(node, transport, LOG_FILE)
     if not log:
         return None
     schedule = read_schedule(node.inputs.schedule.get_dict())
+    end = _out_of_trust(node, transport, schedule)
+    if end is not None:
+        return CalcJobMonitorResult(action=CalcJobMonitorAction.KILL, override_exit_code=False, message=str(end))
     default = Limits.of(schedule)
     limits = Limits(max_temperature or default.temperature, max_pressure or default.pressure)
     fault = find_fault(read_thermo(read_log(log), schedule, node.inputs.potential.potential.units), limits)
@@ -41,14 +52,23 @@ def watch_md(
     return CalcJobMonitorResult(action=CalcJobMonitorAction.KILL, override_exit_code=False, message=fault[1])
 
 
-def _read_remote(node: CalcJobNode, transport: Transport) -> bytes:
-    """What the log holds so far; empty before LAMMPS has begun it."""
-    from aiida_glassion.calculations.md import LOG_FILE
+def _out_of_trust(node: CalcJobNode, transport: Transport, schedule: Schedule) -> OutOfTrust | None:
+    """Where the committee's deviation stayed above the level at which the run is to end."""
+    from aiida_glassion.calculations.md_inputs import deviation_settings
 
-    path = str(PurePosixPath(node.get_remote_workdir() or '') / LOG_FILE)
+    settings = deviation_settings(node.inputs)
+    if settings['stop_above'] is None:
+        return None
+    deviations = read_deviations(_read_remote(node, transport, DEVIATION_FILE), schedule)
+    return find_out_of_trust(deviations, settings['stop_above'], settings['stop_after'])
+
+
+def _read_remote(node: CalcJobNode, transport: Transport, name: str) -> bytes:
+    """What a file of the job holds so far; empty before the program has begun it."""
+    path = str(PurePosixPath(node.get_remote_workdir() or '') / name)
     if not transport.isfile(path):
         return b''
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / LOG_FILE
+        copy = Path(folder) / name
         transport.getfile(path, str(copy))
         return copy.read_bytes()

@@ -13,20 +13,26 @@ from aiida_lammps.calculations.raw import LammpsRawCalculation
 from aiida_lammps.data.trajectory import LammpsTrajectory
 
 from aiida_glassion.calculations.md_inputs import (
+    DEVIATION_DEFAULTS,
     RETRIEVE_DEFAULTS,
     check_accelerator,
+    check_deviation,
     check_inputs,
     check_point,
     check_retrieve,
     check_schedule,
     check_seed,
+    committee_members,
+    deviation_interval,
     restart_point,
     retrieve_settings,
 )
 from aiida_glassion.data.frames import FramesData, as_frames
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.formats.lammps.data import write_data
+from aiida_glassion.formats.lammps.deviation import DEVIATION_FILE
 from aiida_glassion.formats.lammps.script import DATA_FILE, FINAL_FILE, write_script
+from aiida_glassion.potentials.committee import committee_commands, committee_files
 from aiida_glassion.schedule import read_schedule
 
 LOG_FILE = 'log.lammps'
@@ -105,6 +111,24 @@ class MdCalculation(LammpsRawCalculation):
             "'kokkos' (e.g. 'on g 1'). MPI ranks are set in metadata.options.resources, threads per rank there too "
             '(num_cores_per_mpiproc) or by OMP_NUM_THREADS.',
         )
+        spec.input_namespace(
+            'committee',
+            valid_type=PotentialData,
+            dynamic=True,
+            required=False,
+            help='Further DeePMD models with the type map and cutoff of `potential`, which alone moves the atoms. How '
+            'far they disagree is written at intervals: output `deviations`, eV/Å.',
+        )
+        spec.input(
+            'deviation',
+            valid_type=orm.Dict,
+            serializer=orm.to_aiida_type,
+            required=False,
+            validator=check_deviation,
+            help="Of the committee: 'every': interval of records in ps (default: that of frames); 'stop_above': end "
+            "where the largest force deviation stays above this level, eV/Å (default: never); 'stop_after': for so "
+            f'many records in a row (default {DEVIATION_DEFAULTS["stop_after"]}).',
+        )
         spec.input_namespace('restart', required=False, help='Continue from a restart file of an earlier run.')
         spec.input('restart.folder', valid_type=orm.RemoteData, required=False, help='Folder that holds the file.')
         spec.input(
@@ -137,6 +161,13 @@ class MdCalculation(LammpsRawCalculation):
             'GPa, energies eV, volume Å³, density g/cm³, cell Å. Units in the attribute `units`.',
         )
         spec.output(
+            'deviations',
+            valid_type=orm.ArrayData,
+            required=False,
+            help='Disagreement of the committee: step, stage, time ps, frame (index in `trajectory`, -1: none at that '
+            'step), largest, smallest and mean deviation of forces eV/Å, virial eV/atom. Units in attribute `units`.',
+        )
+        spec.output(
             'results',
             valid_type=orm.Dict,
             help='How the run went: stages done, last step, newest whole restart file, speed (atom-steps/s), warnings, '
@@ -165,6 +196,11 @@ class MdCalculation(LammpsRawCalculation):
         spec.exit_code(
             322, 'ERROR_RUNAWAY', invalidates_cache=True, message='Temperature or pressure ran away: {reason}'
         )
+        spec.exit_code(
+            420,
+            'ERROR_LEFT_TRUSTED_REGION',
+            message='The models of the committee no longer agree: {reason}',
+        )
 
     @classmethod
     def is_valid_cache(cls, node: orm.ProcessNode) -> bool:
@@ -189,10 +225,16 @@ class MdCalculation(LammpsRawCalculation):
         schedule = read_schedule(self.inputs.schedule.get_dict())
         retrieve = retrieve_settings(self.inputs)
         point = restart_point(self.inputs)
+        members = committee_members(self.inputs)
+        commands, files = potential.commands_for(frames.elements), potential.files_for(frames.elements)
+        if members:
+            every = deviation_interval(self.inputs, schedule)
+            commands = committee_commands(potential, list(members.values()), frames.elements, every)
+            files |= committee_files(list(members.values()))
         has_velocities = frames.velocities is not None and self.inputs.keep_velocities.value
         script = write_script(
             schedule,
-            potential.commands_for(frames.elements),
+            commands,
             lammps_units=potential.units,
             atom_style=potential.atom_style,
             seed=self.inputs.seed.value,
@@ -200,6 +242,7 @@ class MdCalculation(LammpsRawCalculation):
             dump_velocities=retrieve['velocities'],
             restart=point,
             walltime_seconds=_time_for_lammps(self.inputs.metadata.options.get('max_wallclock_seconds')),
+            mark_minimiser=bool(members),
         )
         options = self.inputs.metadata.options
         folder.create_file_from_filelike(_encoded(script), options.input_filename, mode='wb')
@@ -216,7 +259,7 @@ class MdCalculation(LammpsRawCalculation):
                     )
                 )
             provenance_exclude.append(DATA_FILE)
-        for name, content in potential.files_for(frames.elements).items():
+        for name, content in files.items():
             folder.create_file_from_filelike(_encoded(content), name, mode='wb')
             provenance_exclude.append(name)
 
@@ -229,7 +272,7 @@ class MdCalculation(LammpsRawCalculation):
         calcinfo.codes_info = [code]
         calcinfo.provenance_exclude_list = provenance_exclude
         calcinfo.retrieve_list = [LOG_FILE, options.output_filename]
-        calcinfo.retrieve_temporary_list = [FINAL_FILE]
+        calcinfo.retrieve_temporary_list = [FINAL_FILE, *([DEVIATION_FILE] if members else [])]
         if retrieve['trajectory']:
             calcinfo.retrieve_temporary_list.append(('stage_*.bin', '.', 0))
         calcinfo.remote_copy_list = []

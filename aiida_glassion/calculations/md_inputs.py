@@ -10,8 +10,11 @@ from aiida.engine.processes.calcjobs.calcjob import validate_calc_job
 
 from aiida_glassion.data.frames import as_frames
 from aiida_glassion.data.potential import PotentialData
+from aiida_glassion.formats.lammps.deviation import interval_in_steps
 from aiida_glassion.formats.lammps.script import RestartPoint
 from aiida_glassion.frames import Frames
+from aiida_glassion.potentials.committee import check_committee
+from aiida_glassion.potentials.potential import Potential
 from aiida_glassion.schedule import Schedule, read_schedule
 
 _ACCELERATOR = re.compile(
@@ -19,6 +22,8 @@ _ACCELERATOR = re.compile(
 )
 """Words and numbers; a word that begins with `-` would be another option of LAMMPS."""
 RETRIEVE_DEFAULTS = {'trajectory': True, 'velocities': True, 'single_precision': True}
+
+DEVIATION_DEFAULTS: dict[str, Any] = {'every': None, 'stop_above': None, 'stop_after': 5}
 
 
 def retrieve_settings(inputs: Any) -> dict[str, bool]:
@@ -31,6 +36,32 @@ def restart_point(inputs: Any) -> RestartPoint | None:
     if 'restart' not in inputs or 'point' not in inputs['restart']:
         return None
     return RestartPoint(**inputs['restart']['point'].get_dict())
+
+
+def committee_members(inputs: Any) -> dict[str, Potential]:
+    """The other models of the committee by name, in alphabetical order; empty without a committee."""
+    if 'committee' not in inputs:
+        return {}
+    return {name: inputs['committee'][name].potential for name in sorted(inputs['committee'])}
+
+
+def deviation_settings(inputs: Any) -> dict[str, Any]:
+    """What is recorded of the committee's deviation and where the run ends, with the defaults filled in."""
+    return DEVIATION_DEFAULTS | (inputs['deviation'].get_dict() if 'deviation' in inputs else {})
+
+
+def deviation_interval(inputs: Any, schedule: Schedule) -> int:
+    """Integration steps between two records of the deviation.
+
+    :raises ValueError: the schedule stores no frames and no interval is given, or records and frames do not meet.
+    """
+    every = deviation_settings(inputs)['every'] or schedule.frames_every
+    try:
+        if not every:
+            raise ValueError('not given, and the schedule stores no frames; give the interval of the records in ps')
+        return interval_in_steps(schedule, every)
+    except ValueError as error:
+        raise ValueError(f'deviation: every: {error}') from error
 
 
 def check_schedule(node: orm.Dict, _: Any) -> str | None:
@@ -59,6 +90,21 @@ def check_retrieve(node: orm.Dict | None, _: Any) -> str | None:
     return None
 
 
+def check_deviation(node: orm.Dict | None, _: Any) -> str | None:
+    """Only known settings, positive numbers."""
+    if node is None:
+        return None
+    for key, value in node.get_dict().items():
+        if key not in DEVIATION_DEFAULTS:
+            return f'deviation: unknown key {key!r}; expected any of {", ".join(map(repr, DEVIATION_DEFAULTS))}'
+        whole = key == 'stop_after'
+        right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+        if not right or not 0 < value < float('inf'):
+            wanted = {'every': 'an interval in ps', 'stop_above': 'a force in eV/Å', 'stop_after': 'a whole number'}
+            return f'deviation: {key} = {value!r}; expected {wanted[key]} above 0'
+    return None
+
+
 def check_accelerator(node: orm.Dict | None, _: Any) -> str | None:
     """Only known options, in words and numbers."""
     if node is None:
@@ -82,6 +128,7 @@ def check_inputs(inputs: Any, namespace: Any) -> str | None:
         return None
     try:
         check_system(inputs['configuration'], inputs['potential'])
+        _check_committee(inputs)
         point = restart_point(inputs)
         if point is not None:
             _check_restart(point, inputs, read_schedule(inputs['schedule'].get_dict()))
@@ -109,6 +156,19 @@ def check_system(configuration: orm.Data, potential_node: PotentialData, port: s
             f'configuration: the charges of potential {potential.name} add up to {net_charge:+.4g} e for '
             f'{frames.counts}; an Ewald sum needs a neutral cell: change the composition or the charges'
         )
+
+
+def _check_committee(inputs: Any) -> None:
+    try:
+        members = committee_members(inputs)
+    except ValueError as error:
+        raise ValueError(f'committee: {error}') from error
+    if not members:
+        if 'deviation' in inputs:
+            raise ValueError('deviation: given without a committee; give further models in the namespace `committee`')
+        return
+    check_committee(inputs['potential'].potential, members)
+    deviation_interval(inputs, read_schedule(inputs['schedule'].get_dict()))
 
 
 def _check_configuration(frames: Frames) -> None:

@@ -67,6 +67,42 @@ def join_thermo(
     return {name: np.concatenate([part[name] for part in joined]) for name in joined[0]}
 
 
+def join_deviations(
+    parts: Sequence[Mapping[str, npt.NDArray[Any]]], segments: Sequence[Segment], *, frame_steps: npt.ArrayLike
+) -> dict[str, npt.NDArray[Any]]:
+    """Join the records of a committee, with steps, times, stages and frames counted through the whole run.
+
+    :param parts: arrays by name, among them ``step``, ``time`` and ``stage``, of each piece.
+    :param frame_steps: integration step of each frame of the joined trajectory, ascending.
+    :returns: the arrays, with ``frame`` for the joined trajectory.
+    """
+    joined: list[dict[str, npt.NDArray[Any]]] = []
+    for part, segment in zip(parts, segments, strict=True):
+        steps = part['step'] + segment.step
+        shifted = dict(part) | {
+            'step': steps,
+            'time': part['time'] + segment.time,
+            'stage': np.asarray(segment.stages)[part['stage']],
+        }
+        keep = _new(steps, joined[-1]['step'] if joined else None, segment)
+        if keep.any():
+            joined.append({name: array[keep] for name, array in shifted.items()})
+    whole = {name: np.concatenate([part[name] for part in joined]) for name in joined[0]}
+    return whole | {'frame': frame_of_step(whole['step'], frame_steps)}
+
+
+def frame_of_step(steps: npt.NDArray[Any], frame_steps: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Index of the frame that was stored at each step, -1 where none was.
+
+    :param steps: (n,), integration steps.
+    :param frame_steps: (n_frames,), integration step of each frame, ascending.
+    """
+    stored = np.asarray(frame_steps, dtype=np.int64)
+    index = np.searchsorted(stored, steps)
+    there = np.isin(steps, stored)
+    return np.where(there, index, -1).astype(np.int64)
+
+
 def _new(steps: npt.NDArray[Any], before: npt.NDArray[Any] | None, segment: Segment) -> npt.NDArray[np.bool_]:
     """Steps after those that came before and not beyond the point where the next piece was taken up."""
     keep = np.ones(len(steps), dtype=bool) if before is None else steps > before[-1]

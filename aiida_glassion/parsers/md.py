@@ -13,10 +13,17 @@ from aiida.engine import ExitCode
 from aiida.parsers import Parser
 
 from aiida_glassion.calculations.md import LOG_FILE
-from aiida_glassion.calculations.md_inputs import restart_point, retrieve_settings
+from aiida_glassion.calculations.md_inputs import (
+    deviation_interval,
+    deviation_settings,
+    restart_point,
+    retrieve_settings,
+)
 from aiida_glassion.data.frames import FramesData, as_frames
+from aiida_glassion.formats.lammps import deviation as lammps_deviation
 from aiida_glassion.formats.lammps import thermo as lammps_thermo
 from aiida_glassion.formats.lammps.cell import to_lammps
+from aiida_glassion.formats.lammps.deviation import Deviations, OutOfTrust
 from aiida_glassion.formats.lammps.dump import read_dump
 from aiida_glassion.formats.lammps.log import Log, read_log
 from aiida_glassion.formats.lammps.script import (
@@ -29,6 +36,7 @@ from aiida_glassion.formats.lammps.script import (
     stage_end_restart,
 )
 from aiida_glassion.frames import Frames
+from aiida_glassion.kernels.segments import frame_of_step
 from aiida_glassion.schedule import Schedule, StagePlan, read_schedule
 
 _BLOWN_UP = ('lost atoms', 'out of range atoms', 'non-numeric', 'bond atoms', 'too far', 'pressure is too large')
@@ -44,6 +52,9 @@ class MdParser(Parser):
         self.start = restart_point(inputs)
         self.potential = inputs.potential.potential
         self.problems: list[str] = []
+        self.frame_steps = np.zeros(0, dtype=np.int64)
+        folder = Path(kwargs['retrieved_temporary_folder']) if 'retrieved_temporary_folder' in kwargs else None
+        deviations, self.out_of_trust = self._read_deviations(folder)
         if LOG_FILE not in self.retrieved.base.repository.list_object_names():
             self.out('results', orm.Dict({'finished': False, 'last_step': 0}))
             return self.exit_codes.ERROR_LOG_MISSING
@@ -51,17 +62,54 @@ class MdParser(Parser):
         first = (self.start.stage, self.start.step) if self.start and not self.start.fresh else (0, 0)
         progress = lammps_thermo.read_progress(log, self.schedule, *first)
         thermo = lammps_thermo.read_thermo(log, self.schedule, self.potential.units)
+        if self.out_of_trust is not None:
+            progress = self._only_up_to(self.out_of_trust, progress)
+            thermo = lammps_deviation.up_to(thermo, self.out_of_trust)
         fault = lammps_thermo.find_fault(thermo, lammps_thermo.Limits.of(self.schedule))
 
-        folder = Path(kwargs['retrieved_temporary_folder']) if 'retrieved_temporary_folder' in kwargs else None
         self.symbols, self.types = self._atoms()
         self._out_thermo(thermo)
         self._out_frames(folder)
+        self._out_deviations(deviations, progress)
         final = self._final(folder) if progress.finished else None
         if final is not None:
             self.out('final', FramesData(frames=final))
         self.out('results', orm.Dict(self._results(log, progress, fault)))
         return self._exit_code(log, progress, fault, final is not None)
+
+    def _read_deviations(self, folder: Path | None) -> tuple[Deviations | None, OutOfTrust | None]:
+        """Records of the committee up to where the run left the trusted region, and where that was."""
+        path = None if folder is None else folder / lammps_deviation.DEVIATION_FILE
+        if 'committee' not in self.node.inputs:
+            return None, None
+        content = path.read_bytes() if path is not None and path.exists() else b''
+        deviations = lammps_deviation.read_deviations(content, self.schedule)
+        settings = deviation_settings(self.node.inputs)
+        if settings['stop_above'] is None:
+            return deviations, None
+        end = lammps_deviation.find_out_of_trust(deviations, settings['stop_above'], settings['stop_after'])
+        return lammps_deviation.up_to(deviations, end), end
+
+    def _only_up_to(self, end: OutOfTrust, progress: lammps_thermo.Progress) -> lammps_thermo.Progress:
+        """Leave aside what LAMMPS did until it was stopped: outputs must not depend on when that was."""
+        done = tuple(index for index in progress.done if index < end.stage)
+        return replace(progress, stage=end.stage, step=end.step, done=done, finished=False, stopped=False)
+
+    def _out_deviations(self, deviations: Deviations | None, progress: lammps_thermo.Progress) -> None:
+        if deviations is None:
+            return
+        every = deviation_interval(self.node.inputs, self.schedule)
+        begun = self.start.step if self.start is not None and not self.start.fresh else 0
+        missing = lammps_deviation.missing_records(deviations, every, begun, progress.step)
+        if progress.finished and len(missing):
+            self.problems.append(
+                f'{lammps_deviation.DEVIATION_FILE}: {len(missing)} records missing from step {missing[0]}'
+            )
+        if not len(deviations['step']):
+            return
+        node = orm.ArrayData(deviations | {'frame': frame_of_step(deviations['step'], self.frame_steps)})
+        node.base.attributes.set('units', lammps_deviation.UNITS)
+        self.out('deviations', node)
 
     def _atoms(self) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
         frames = as_frames(self.node.inputs.configuration)
@@ -119,14 +167,17 @@ class MdParser(Parser):
             frames = self._read(path, np.float32 if settings['single_precision'] else np.float64)
             if frames is None or frames.steps is None:
                 continue
-            keep = ((frames.steps > plan.first) | (not parts and self.start is None)) & (frames.steps <= plan.last)
+            last = plan.last if self.out_of_trust is None else min(plan.last, self.out_of_trust.step)
+            keep = ((frames.steps > plan.first) | (not parts and self.start is None)) & (frames.steps <= last)
             if not keep.any():
                 continue
             frames = frames[np.flatnonzero(keep)]
             times = np.array([plan.time_at(int(step)) for step in frames.steps])  # type: ignore[union-attr]
             parts.append(replace(frames, times=times, stages=np.full(len(times), plan.index)))
         if parts:
-            self.out('trajectory', FramesData(frames=Frames.concatenate(parts)))
+            joined = Frames.concatenate(parts)
+            self.frame_steps = np.asarray(joined.steps)
+            self.out('trajectory', FramesData(frames=joined))
 
     def _should_hold_frames(self, plan: StagePlan) -> bool:
         """Whether a multiple of the interval lies in what this job did of a stage."""
@@ -148,7 +199,7 @@ class MdParser(Parser):
         blocks = [block for block in log.blocks if block.seconds and block.n_steps and block.n_atoms]
         seconds = sum(block.seconds or 0.0 for block in blocks)
         work = sum((block.n_steps or 0) * (block.n_atoms or 0) for block in blocks)
-        restart = newest_restart(self.schedule, progress, self.start)
+        restart = None if self.out_of_trust else newest_restart(self.schedule, progress, self.start)
         frames = as_frames(self.node.inputs.configuration)
         return {
             'finished': progress.finished,
@@ -158,6 +209,7 @@ class MdParser(Parser):
             'stages_done': list(progress.done),
             'newest_restart': None if restart is None else asdict(restart),
             'fault': None if fault is None else fault[1],
+            'left_trusted_region': None if self.out_of_trust is None else asdict(self.out_of_trust),
             'loop_seconds': seconds,
             'wall_seconds': log.wall_seconds,
             'atom_steps_per_second': work / seconds if seconds else None,
@@ -173,6 +225,9 @@ class MdParser(Parser):
         self, log: Log, progress: lammps_thermo.Progress, fault: tuple[str, str] | None, has_final: bool
     ) -> ExitCode | None:
         codes = self.exit_codes
+        named = {'not_a_number': codes.ERROR_NOT_A_NUMBER, 'runaway': codes.ERROR_RUNAWAY}
+        if self.out_of_trust is not None and fault is None:
+            return codes.ERROR_LEFT_TRUSTED_REGION.format(reason=str(self.out_of_trust))
         where = f'step {progress.step} of {self.schedule.last_step}, stage {progress.stage}'
         for error in log.errors:
             reason = f'{error.splitlines()[0]} ({where})'
@@ -180,7 +235,6 @@ class MdParser(Parser):
                 return codes.ERROR_LOST_ATOMS.format(reason=reason)
             return codes.ERROR_LAMMPS.format(reason=reason)
         if fault is not None:
-            named = {'not_a_number': codes.ERROR_NOT_A_NUMBER, 'runaway': codes.ERROR_RUNAWAY}
             return named[fault[0]].format(reason=fault[1])
         if progress.finished and (self.problems or not has_final):
             return codes.ERROR_FRAMES_DAMAGED.format(reason='; '.join(self.problems))

@@ -60,7 +60,8 @@ REFUSED_SUFFIXES = ('.so', '.dylib', '.dll', '.py', '.pyc', '.pkl', '.pickle', '
 """Files that hold programs: compiled, Python, pickled objects (``.pt``; TorchScript's ``.pth`` is let through)."""
 
 RUN_FILES = re.compile(
-    r'(_aiidasubmit|_scheduler|aiida\.|log\.|input\.|lammps\.|stage_|final\.|stopped\.).*|.*\.(in|restart|data)'
+    r'(_aiidasubmit|_scheduler|aiida\.|log\.|input\.|lammps\.|stage_|final\.|stopped\.|committee_|model_devi\.).*'
+    r'|.*\.(in|restart|data)'
 )
 """Names that an MD run gives to its own files. A potential's file in place of the script would be a script."""
 

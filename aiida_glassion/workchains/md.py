@@ -68,6 +68,11 @@ class MdWorkChain(BaseRestartWorkChain):
         spec.exit_code(
             411, 'ERROR_EXPLODED', message='The run explodes, also with a timestep of {timestep:g} fs: {reason}'
         )
+        spec.exit_code(
+            420,
+            'ERROR_LEFT_TRUSTED_REGION',
+            message='The run ended with what came before: {reason}',
+        )
         spec.exit_code(412, 'ERROR_MD_FAILED', message='Molecular dynamics failed: {reason}')
 
     def setup(self) -> None:
@@ -160,6 +165,12 @@ class MdWorkChain(BaseRestartWorkChain):
         """End with LAMMPS' own words: running the same again would end the same."""
         return ProcessHandlerReport(True, self.exit_codes.ERROR_MD_FAILED.format(reason=node.exit_message))
 
+    @process_handler(priority=40, exit_codes=[MdCalculation.exit_codes.ERROR_LEFT_TRUSTED_REGION])
+    def end_out_of_trust(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
+        """End with the frames before: no smaller timestep mends a potential that was never trained on such atoms."""
+        code = self.exit_codes.ERROR_LEFT_TRUSTED_REGION.format(reason=node.exit_message)
+        return ProcessHandlerReport(True, code)
+
     def _newest_restart(self, node: orm.CalcJobNode) -> dict[str, Any] | None:
         """The newest restart point of a piece whose file is still there."""
         point = node.outputs.results.get_dict().get('newest_restart') if 'results' in node.outputs else None
@@ -229,12 +240,12 @@ class MdWorkChain(BaseRestartWorkChain):
         nodes = [orm.load_node(piece['pk']) for piece in self.ctx.pieces]
         joined: dict[str, orm.Data] = {}
         if len(nodes) > 1:
-            names = ('trajectory', 'thermo', 'results')
+            names = ('trajectory', 'thermo', 'deviations', 'results')
             pieces = {f'{n}_{i}': node.outputs[n] for i, node in enumerate(nodes) for n in names if n in node.outputs}
             keys = ('step', 'time', 'stages', 'until')
             bookkeeping = [{key: piece[key] for key in keys} for piece in self.ctx.pieces]
             joined = join_segments(orm.List(bookkeeping), **pieces, metadata={'call_link_label': 'join_segments'})
         last = {name: nodes[-1].outputs[name] for name in nodes[-1].outputs}
-        for name in ('trajectory', 'thermo', 'results', 'final', 'remote_folder', 'retrieved'):
+        for name in ('trajectory', 'thermo', 'deviations', 'results', 'final', 'remote_folder', 'retrieved'):
             if name in joined or name in last:
                 self.out(name, joined.get(name, last.get(name)))

@@ -16,6 +16,8 @@ from aiida_glassion.schedule import Deform, DynamicStage, Minimise, Ramp, Schedu
 DATA_FILE = 'start.data'
 FINAL_FILE = 'final.bin'
 STOPPED_RESTART = 'stopped.restart'
+MINIMISER_STEPS = 10**12
+"""Where the steps of a minimiser begin to count if its output must be told from that of dynamics."""
 THERMO_COLUMNS = (
     'step', 'temp', 'press', 'pe', 'ke', 'etotal', 'econserve', 'vol', 'density',
     'pxx', 'pyy', 'pzz', 'pxy', 'pxz', 'pyz', 'lx', 'ly', 'lz', 'xy', 'xz', 'yz', 'spcpu',
@@ -86,6 +88,7 @@ def write_script(
     dump_velocities: bool = True,
     restart: RestartPoint | None = None,
     walltime_seconds: int | None = None,
+    mark_minimiser: bool = False,
 ) -> str:
     """Write the input script.
 
@@ -98,11 +101,12 @@ def write_script(
     :param dump_velocities: store velocities with the frames.
     :param restart: take up a run instead of reading a data file.
     :param walltime_seconds: LAMMPS stops itself in good order after this time, writing a restart file.
+    :param mark_minimiser: count the steps of a minimiser from :data:`MINIMISER_STEPS`.
     :raises ValueError: units are not known, or the restart point does not lie in the schedule.
     """
     if lammps_units not in PRESSURE_UNIT_GPA:
         raise ValueError(f"units '{lammps_units}': expected one of {sorted(PRESSURE_UNIT_GPA)}")
-    writer = _Writer(schedule, lammps_units, seed, create_velocities, dump_velocities, restart)
+    writer = _Writer(schedule, lammps_units, seed, create_velocities, dump_velocities, restart, mark_minimiser)
     lines = ['# written by aiida-glassion', f'units {lammps_units}', f'atom_style {atom_style}', 'boundary p p p']
     if walltime_seconds is not None:
         hours, rest = divmod(walltime_seconds, 3600)
@@ -133,6 +137,7 @@ class _Writer:
     create_velocities: bool
     dump_velocities: bool
     restart: RestartPoint | None
+    mark_minimiser: bool
 
     @property
     def first_stage(self) -> int:
@@ -161,6 +166,8 @@ class _Writer:
 
     def minimise(self, plan: StagePlan, stage: Minimise) -> Iterator[str]:
         force = stage.force_tolerance / ENERGY_UNIT_EV[self.lammps_units]
+        if self.mark_minimiser:
+            yield f'reset_timestep {MINIMISER_STEPS}'
         if stage.pressure is not None:
             yield f'fix relax_cell all box/relax {stage.coupling} {self.pressure(stage.pressure)}'
         yield f'thermo {plan.thermo}'
