@@ -6,6 +6,7 @@ from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_glassion.data.frames import FramesData
+from aiida_glassion.frames import Frames
 
 
 @calcfunction
@@ -16,6 +17,19 @@ def frame_structure(frames: FramesData) -> orm.StructureData:
 
     :param frames: one configuration, positions and cell Å.
     """
+    return _structure(frames.frames)
+
+
+@calcfunction
+def grouped_structure(frames: FramesData) -> orm.StructureData:
+    """The same with the atoms of each element together, alphabetical, as a POSCAR needs them.
+
+    :param frames: one configuration, positions and cell Å.
+    """
+    return _structure(frames.frames.sorted_by_element())
+
+
+def _structure(frames: Frames) -> orm.StructureData:
     if frames.n_frames != 1:
         raise ValueError(f'frames: {frames.n_frames} configurations given, expected one')
     atoms = frames.to_ase(0)
