@@ -130,7 +130,7 @@ def element_error_figure(errors: Mapping[str, Any]) -> Figure:
             axes.set_ylabel('Force RMSE (meV/Å)')
     overall = find_number(force, 'rmse')
     if axes is not None and overall is not None:
-        place = {'xycoords': ('axes fraction', 'data'), 'textcoords': 'offset points'}
+        place: dict[str, Any] = {'xycoords': ('axes fraction', 'data'), 'textcoords': 'offset points'}
         text = f'all\n{overall.value:.3g}'
         axes.annotate(text, (1.0, overall.value), (4, 0), va='center', fontsize=8, color=GREY, **place)
         for panel in figure.axes:

@@ -1,0 +1,78 @@
+"""Whether a test set tests: how near its frames lie to those that were learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aiida_glassion.frames import Frames
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+MOST_TEST_FRAMES = 200
+"""Of more test frames so many are compared, evenly chosen."""
+_AT_A_TIME = 4_000_000
+
+
+def nearest_training_frame(test: Iterable[Frames], training: Iterable[Frames]) -> FloatArray:
+    """Distance of test frames to the nearest training frame of the same atoms, Å.
+
+    The distance of two frames is the root mean square over the atoms of their displacement, of periodic images the
+    nearest, in fractional coordinates so that a cell that breathes counts little, times the cell of the test frame.
+    Frames that follow each other in one run come out near, independent ones at about the distance of neighbours.
+    Atoms that changed places, or a whole that was moved or turned, are not recognised: a lower bound on likeness.
+
+    :param test: frames held out; of more than :data:`MOST_TEST_FRAMES` some are chosen evenly.
+    :param training: frames learned from, set by set.
+    :returns: of each test frame that was compared; infinite where no training frame has the same atoms.
+    """
+    chosen = _some([part.sorted_by_element() for part in test])
+    nearest = [np.full(part.n_frames, np.inf) for part in chosen]
+    for part in training:
+        learned = part.sorted_by_element()
+        for frames, found in zip(chosen, nearest, strict=True):
+            if frames.symbols == learned.symbols:
+                np.minimum(found, _distances(frames, learned), out=found)
+    return np.concatenate(nearest) if nearest else np.zeros(0)
+
+
+def _some(parts: list[Frames]) -> list[Frames]:
+    """At most :data:`MOST_TEST_FRAMES` frames, evenly over all."""
+    total = sum(part.n_frames for part in parts)
+    if total <= MOST_TEST_FRAMES:
+        return parts
+    wanted = np.unique(np.linspace(0, total - 1, MOST_TEST_FRAMES).astype(int))
+    chosen, start = [], 0
+    for part in parts:
+        indices = wanted[(wanted >= start) & (wanted < start + part.n_frames)] - start
+        if len(indices):
+            chosen.append(part[indices])
+        start += part.n_frames
+    return chosen
+
+
+def _distances(test: Frames, learned: Frames) -> FloatArray:
+    """Of each test frame the distance to the nearest of the learned ones, Å."""
+    fractions = _fractions(learned)
+    best = np.full(test.n_frames, np.inf)
+    block = max(1, _AT_A_TIME // (3 * test.n_atoms))
+    for index, fraction in enumerate(_fractions(test)):
+        for start in range(0, len(fractions), block):
+            shift = fractions[start : start + block] - fraction
+            if all(test.pbc):
+                shift = shift - np.rint(shift)
+                shift = shift @ test.cells[index]
+            distance = float(np.sqrt(np.min(np.mean(np.sum(shift**2, axis=2), axis=1))))
+            best[index] = min(best[index], distance)
+    return best
+
+
+def _fractions(frames: Frames) -> FloatArray:
+    """Fractional coordinates; of atoms without a cell, positions from their centre, Å."""
+    if all(frames.pbc):
+        columns = np.linalg.solve(frames.cells.transpose(0, 2, 1), frames.positions.transpose(0, 2, 1))
+        return np.asarray(columns.transpose(0, 2, 1))
+    return np.asarray(frames.positions - frames.positions.mean(axis=1, keepdims=True))
