@@ -15,6 +15,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 QUANTITIES = ('energy', 'force', 'virial')
 UNITS = {'energy': 'eV/atom', 'force': 'eV/Å', 'virial': 'eV/atom', 'step': 'batches', 'learning_rate': '1'}
+_LETTERS = {'energy': 'e', 'force': 'f', 'virial': 'v'}
 _FEWEST_ROWS = 8
 
 
@@ -32,6 +33,23 @@ class LearningCurve:
     training: Mapping[str, FloatArray]
     validation: Mapping[str, FloatArray]
     learning_rate: FloatArray | None = None
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, npt.NDArray[Any]]) -> LearningCurve:
+        """Take the columns of DeePMD-kit's ``lcurve.out``: ``step``, ``rmse_e_trn``, ``rmse_f_val``, ``lr`` …
+
+        :param columns: eV/atom, eV/Å, eV/atom; without validation data the names may end without ``_trn``.
+        :raises ValueError: there is no column ``step``.
+        """
+        if 'step' not in columns:
+            raise ValueError(f'a learning curve without steps; its columns are {", ".join(columns)}')
+        parts: dict[str, dict[str, FloatArray]] = {'training': {}, 'validation': {}}
+        for quantity, letter in _LETTERS.items():
+            for name, kind in ((f'rmse_{letter}', 'training'), (f'rmse_{letter}_trn', 'training'),
+                               (f'rmse_{letter}_val', 'validation')):  # fmt: skip
+                if name in columns:
+                    parts[kind][quantity] = np.asarray(columns[name], dtype=float)
+        return cls(np.asarray(columns['step']), parts['training'], parts['validation'], columns.get('lr'))
 
 
 @dataclass(frozen=True)

@@ -196,11 +196,12 @@ def _deviation(parities: Sequence[Parity]) -> dict[str, Any]:
     errors = mean_prediction(parities).max_force_errors
     known = np.isfinite(errors)
     quantiles = np.quantile(deviations, (0.5, 0.95, 1.0))
+    ratio = error_over_deviation(parities)
     return {
         'median': float(quantiles[0]),
         'quantile_95': float(quantiles[1]),
         'largest': float(quantiles[2]),
         'median_largest_error': float(np.median(errors[known])),
-        'error_over_deviation': error_over_deviation(parities),
+        'error_over_deviation': ratio if np.isfinite(ratio) else None,
         'unit': 'eV/Å',
     }

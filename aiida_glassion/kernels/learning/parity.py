@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,30 @@ class Parity:
             reference, predicted = getattr(self, name), getattr(self, f'predicted_{name}')
             if reference is not None and not np.isfinite(predicted[np.isfinite(reference)]).all():
                 raise ValueError(f'predicted_{name}: not finite (NaN or infinity)')
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Every array that is present, by name; ``formula`` holds the index of each frame's formula."""
+        names = list(dict.fromkeys(self.formulas))
+        found: dict[str, npt.NDArray[Any]] = {'formula': np.array([names.index(name) for name in self.formulas])}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name not in ('formulas', 'elements') and value is not None:
+                found[field.name] = np.asarray(value)
+        return found
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, npt.NDArray[Any]], formulas: Sequence[str], elements: Sequence[str]
+    ) -> Parity:
+        """The reverse of :meth:`arrays`.
+
+        :param arrays: by name; others are left aside.
+        :param formulas: the distinct ones, in the order that ``formula`` counts.
+        :param elements: as ``atom_elements`` counts.
+        """
+        names = {field.name for field in fields(cls)}
+        chosen: dict[str, Any] = {name: array for name, array in arrays.items() if name in names}
+        return cls(formulas=tuple(formulas[int(i)] for i in arrays['formula']), elements=tuple(elements), **chosen)
 
     @property
     def n_frames(self) -> int:
@@ -141,7 +165,8 @@ def error_over_deviation(members: Sequence[Parity]) -> float:
     known = np.isfinite(errors)
     if not known.any():
         raise ValueError('no frame has forces')
-    return float(np.sqrt(errors[known].mean() / np.mean(_deviation_of_atoms(members)[known] ** 2)))
+    disagreement = float(np.mean(_deviation_of_atoms(members)[known] ** 2))
+    return float(np.sqrt(errors[known].mean() / disagreement)) if disagreement > 0 else float('inf')
 
 
 def _deviation_of_atoms(members: Sequence[Parity]) -> FloatArray:

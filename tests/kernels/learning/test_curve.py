@@ -50,3 +50,20 @@ def test_every_curve_of_a_training():
     ends = ends_of(curve, last=0.5)
     assert list(ends) == ['training']
     assert list(ends['training']) == ['force']
+
+
+def test_columns_of_lcurve():
+    columns = {
+        'step': STEP,
+        'rmse_val': STEP * 1.0,
+        'rmse_e_trn': STEP + 1.0,
+        'rmse_f_val': STEP + 2.0,
+        'lr': STEP * 0.1,
+    }
+    curve = LearningCurve.from_columns(columns)
+    assert curve.training['energy'][0] == 1.0
+    assert curve.validation['force'][0] == 2.0
+    assert set(curve.validation) == {'force'}
+    assert LearningCurve.from_columns({'step': STEP, 'rmse_f': STEP + 3.0}).training['force'][0] == 3.0
+    with pytest.raises(ValueError, match='without steps; its columns are lr'):
+        LearningCurve.from_columns({'lr': STEP})

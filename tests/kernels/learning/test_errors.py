@@ -168,3 +168,11 @@ def test_other_frames_and_shapes_are_refused():
         replace(make(), predicted_forces=np.zeros((20, 3)))
     with pytest.raises(ValueError, match='predicted_energies: not finite'):
         replace(make(), predicted_energies=np.full(5, np.nan))
+
+
+def test_arrays_there_and_back():
+    parity = make()
+    again = Parity.from_arrays({**parity.arrays(), 'more': np.zeros(2)}, ['O2Si1', 'O4Si2'], parity.elements)
+    assert again.formulas == parity.formulas
+    assert committee_errors({'a': again}) == committee_errors({'a': parity})
+    assert parity.arrays()['formula'].tolist() == [0, 1, 0, 1, 0]
