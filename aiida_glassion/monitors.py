@@ -9,6 +9,7 @@ from aiida.engine.processes.calcjobs.monitors import CalcJobMonitorAction, CalcJ
 from aiida.orm import CalcJobNode
 from aiida.transports import Transport
 
+from aiida_glassion.formats.deepmd import lcurve
 from aiida_glassion.formats.lammps.deviation import (
     DEVIATION_FILE,
     OutOfTrust,
@@ -47,6 +48,21 @@ def watch_md(
     default = Limits.of(schedule)
     limits = Limits(max_temperature or default.temperature, max_pressure or default.pressure)
     fault = find_fault(read_thermo(read_log(log), schedule, node.inputs.potential.potential.units), limits)
+    if fault is None:
+        return None
+    return CalcJobMonitorResult(action=CalcJobMonitorAction.KILL, override_exit_code=False, message=fault[1])
+
+
+def watch_training(node: CalcJobNode, transport: Transport) -> CalcJobMonitorResult | None:
+    """Stop a training whose loss is not a number or exploded; the parser reads what there is and gives the exit code.
+
+    :param node: the running DeepmdTrainCalculation.
+    :param transport: open transport to its computer.
+    """
+    from aiida_glassion.calculations.deepmd_train import LCURVE_FILE
+
+    text = _read_remote(node, transport, LCURVE_FILE).decode('utf-8', 'replace')
+    fault = lcurve.find_fault(lcurve.read_lcurve(text))
     if fault is None:
         return None
     return CalcJobMonitorResult(action=CalcJobMonitorAction.KILL, override_exit_code=False, message=fault[1])

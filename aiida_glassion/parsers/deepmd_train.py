@@ -64,7 +64,7 @@ class DeepmdTrainParser(Parser):
 
     def _text(self, name: str) -> str:
         try:
-            content = self.retrieved.base.repository.get_object_content(name, mode='rb')
+            content: bytes = self.retrieved.base.repository.get_object_content(name, mode='rb')
         except OSError:
             return ''
         return content.decode('utf-8', 'replace')

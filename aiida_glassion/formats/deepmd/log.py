@@ -20,7 +20,7 @@ _OUT_OF_MEMORY = re.compile(
     r'|std::bad_alloc|Cannot allocate memory|oom[-_ ]kill|Out Of Memory',
     re.IGNORECASE,
 )
-_NOT_A_NUMBER = re.compile(r'NaN detected at batch\s+(\d+)|Non-finite|non-finite (?:loss|checkpoint)')
+_NOT_A_NUMBER = re.compile(r'NaN detected at batch\s+\d+|Non-finite.*|non-finite (?:loss|checkpoint).*')
 _USELESS = ('number of threads', 'DP_INFER_BATCH_SIZE', 'lack of horovod')
 _BAD_DATA = re.compile(
     r'(?i)cannot find system|did not find valid system|No training data|reshape|\.npy|type_map|type_raw|set\.\d+'
@@ -82,8 +82,8 @@ def read_log(text: str) -> TrainingLog:
             words = found[1].strip()
             if words not in log.warnings and not any(part in words for part in _USELESS):
                 log.warnings.append(words)
-        if _NOT_A_NUMBER.search(line):
-            log.not_a_number = log.not_a_number or _message(line)
+        if found := _NOT_A_NUMBER.search(line):
+            log.not_a_number = log.not_a_number or ' '.join(found[0].split())
         if _OUT_OF_MEMORY.search(line):
             log.out_of_memory = log.out_of_memory or _message(line)
         if _MISSING_BACKEND.search(line):
