@@ -338,7 +338,7 @@ def chosen_engine(inputs: Any) -> str:
 def _fill(namespace: Any, inputs: Mapping[str, Any]) -> None:
     """Set the inputs of a namespace one by one, so that the defaults of the others are still filled in."""
     for name, value in inputs.items():
-        if isinstance(value, Mapping) and isinstance(namespace[name] if name in namespace else None, Mapping):
+        if isinstance(value, Mapping) and isinstance(namespace.get(name), Mapping):
             _fill(namespace[name], value)
         else:
             namespace[name] = value

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from aiida_glassion import units
 from aiida_glassion.formats.lammps.cell import LammpsCell, to_bounds, to_lammps
 from aiida_glassion.formats.lammps.dump import Dump, read_dump
 from aiida_glassion.formats.lammps.script import ENERGY_UNIT_EV

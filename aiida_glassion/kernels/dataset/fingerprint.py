@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from aiida_glassion.frames import Frames
 
@@ -31,6 +32,6 @@ def fingerprints(frames: Frames) -> Iterator[str]:
         yield digest.hexdigest()
 
 
-def _rounded(numbers: np.ndarray) -> bytes:  # type: ignore[type-arg]
+def _rounded(numbers: npt.ArrayLike) -> bytes:
     """Whole multiples of the precision, as integers: there is no negative zero among them."""
     return np.rint(np.asarray(numbers, dtype=np.float64) / PRECISION).astype(np.int64).tobytes()
