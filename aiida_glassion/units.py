@@ -40,3 +40,12 @@ EV_PER_ANGSTROM3_TO_GPA: float = constants.e * 1e30 * 1e-9
 
 COULOMB_EV_ANGSTROM: float = constants.e / (4 * constants.pi * constants.epsilon_0) * 1e10
 """Coulomb energy of two unit charges one ångström apart, eV (14.3996)."""
+
+RYDBERG_TO_EV: float = constants.value('Rydberg constant times hc in eV')
+"""Rydberg to eV (13.6057)."""
+
+BOHR_TO_ANGSTROM: float = constants.value('Bohr radius') * 1e10
+"""Bohr radius to Å (0.529177)."""
+
+RYDBERG_TIME_TO_PS: float = constants.hbar / (constants.value('Rydberg constant times hc in J')) * 1e12
+"""Rydberg atomic unit of time, ħ/Ry, to ps (4.8378e-5)."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-_NAMED_BY_USER = ('cutoffs',)
-"""Keys below which any key goes, e.g. pairs of elements."""
+_NAMED_BY_USER = ('cutoffs', 'magnetic_moments')
+"""Keys below which any key goes, e.g. elements or pairs of elements."""
 _CHECKED_ELSEWHERE = ('parameters',)
 """Keys below which, at any depth, any key goes, because another program checks them."""
 
