@@ -67,3 +67,25 @@ def test_lammps_agrees_with_ase(lmp_code):
         np.testing.assert_allclose(frames.energies[index], energy, atol=1e-10)
         np.testing.assert_allclose(frames.forces[index], forces, atol=1e-10)
         np.testing.assert_allclose(frames.virials[index], virial, atol=1e-8)
+
+
+LJ = {'path': 'ase.calculators.lj:LennardJones', 'kwargs': {'epsilon': EPSILON, 'sigma': SIGMA, 'rc': CUTOFF}}
+
+
+def label_by_ase(code, frames, calculator=LJ, **options):
+    builder = WorkflowFactory('glassion.label').get_builder_from_protocol(
+        'ase', code, frames, overrides=calculator, **options
+    )
+    return run_get_node(builder)
+
+
+def test_ase_engine_gives_what_ase_gives(python_code):
+    images = argon(n_frames=3)
+    outputs, node = label_by_ase(python_code, FramesData.from_ase(images))
+    assert node.is_finished_ok, node.exit_message
+    (frames,) = outputs['dataset'].iter_frames()
+    for index, atoms in enumerate(images):
+        energy, forces, virial = by_ase(atoms)
+        assert frames.energies[index] == energy
+        np.testing.assert_array_equal(frames.forces[index], forces)
+        np.testing.assert_allclose(frames.virials[index], virial, atol=1e-12)

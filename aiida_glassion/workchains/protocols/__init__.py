@@ -11,7 +11,7 @@ import yaml
 
 _NAMED_BY_USER = ('cutoffs', 'magnetic_moments')
 """Keys below which any key goes, e.g. elements or pairs of elements."""
-_CHECKED_ELSEWHERE = ('parameters',)
+_CHECKED_ELSEWHERE = ('parameters', 'kwargs')
 """Keys below which, at any depth, any key goes, because another program checks them."""
 
 
