@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import sys
@@ -116,13 +117,18 @@ def dp_code(aiida_code_installed, localhost, dp):
     )
 
 
+@pytest.fixture(scope='session')
+def lmp_deepmd(dp):
+    """The LAMMPS beside DeePMD-kit, with `pair_style deepmd`; to find it takes seconds."""
+    return find_lammps(Path(dp).parent / 'lmp')
+
+
 @pytest.fixture
-def lmp_deepmd_code(aiida_code_installed, aiida_computer_local, dp):
-    """The LAMMPS beside DeePMD-kit, with `pair_style deepmd`, on a computer with the mpirun of that environment."""
-    beside = Path(dp).parent
+def lmp_deepmd_code(aiida_code_installed, aiida_computer_local, dp, lmp_deepmd):
+    """That LAMMPS as an AiiDA code, on a computer with the mpirun of its environment."""
     computer = aiida_computer_local(label='localhost-deepmd')
-    computer.set_mpirun_command([str(beside / 'mpirun'), '-np', '{tot_num_mpiprocs}'])
-    program = find_lammps(beside / 'lmp')
+    computer.set_mpirun_command([str(Path(dp).parent / 'mpirun'), '-np', '{tot_num_mpiprocs}'])
+    program = lmp_deepmd
     return aiida_code_installed(
         label='lmp-deepmd',
         default_calc_job_plugin='glassion.md',
@@ -169,3 +175,43 @@ def python_code(aiida_code_installed, localhost):
         prepend_text=ONE_THREAD,
         with_mpi=False,
     )
+
+
+VASP_RUNS = ROOT / 'tests' / 'fixtures' / 'vasp_mock'
+
+
+@pytest.fixture
+def vasp_code(aiida_code_installed, localhost, tmp_path):
+    """`mock-vasp`, which replays recorded runs, as an AiiDA code."""
+    for packed in VASP_RUNS.glob('*/out/*.gz'):
+        case = tmp_path / 'vasp' / packed.parts[-3]
+        (case / 'out').mkdir(parents=True, exist_ok=True)
+        (case / 'out' / packed.stem).write_bytes(gzip.decompress(packed.read_bytes()))
+        if (VASP_RUNS / case.name / 'inp').is_dir():
+            shutil.copytree(VASP_RUNS / case.name / 'inp', case / 'inp', dirs_exist_ok=True)
+    return aiida_code_installed(
+        label='vasp',
+        default_calc_job_plugin='vasp.vasp',
+        computer=localhost,
+        filepath_executable=find_program('mock-vasp'),
+        prepend_text=f'export MOCK_VASP_REG_BASE={tmp_path / "vasp"}',
+        with_mpi=False,
+    )
+
+
+@pytest.fixture
+def potcar_family(aiida_profile_clean, tmp_path):
+    """Name of a POTCAR family; its files hold nothing but the header lines that are read (ENMAX in eV)."""
+    from aiida_vasp.data.potcar import PotcarData
+
+    folder = tmp_path / 'potpaw_PBE'
+    highest = {'P': 255.04, 'S': 258.689, 'Zn': 276.723, 'Si': 245.345, 'Li_sv': 499.034, 'Li': 140.0, 'Na': 101.968}
+    for name, enmax in highest.items():
+        (folder / name).mkdir(parents=True)
+        header = f'   VRHFIN ={name.split("_")[0]}:\n   LEXCH  = PE\n   TITEL  = PAW_PBE {name} 01Jan2000\n'
+        (folder / name / 'POTCAR').write_text(
+            f'  PAW_PBE {name} 01Jan2000\n   1.0\n parameters from PSCTR are:\n{header}'
+            f'   ENMAX  =  {enmax:.3f}; ENMIN  =  100.000 eV\n END of PSCTR-controll parameters\n End of Dataset\n'
+        )
+    PotcarData.upload_potcar_family(str(folder), 'PBE', 'headers only, for tests', stop_if_existing=False)
+    return 'PBE'
