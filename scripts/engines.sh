@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install the programs that live apart from the project's Python. Usage: engines.sh [deepmd] [quip] [quantum-espresso]
-# deepmd: DeePMD-kit (TensorFlow, CPU) with its LAMMPS, 2.3 GB; quip: gap_fit; both in environments under .engines.
+# deepmd: DeePMD-kit (TensorFlow, CPU) with its LAMMPS and ASE, 2.3 GB; quip: gap_fit; both in environments under .engines.
 # quantum-espresso: pw.x and pseudopotentials, through the system's package manager, which needs root or sudo.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -45,7 +45,7 @@ quantum_espresso() {
 for name in "$@"; do
   case "$name" in
     # this LAMMPS and no newer one: with the next release the plugin loads, then fails (all pair coeffs are not set)
-    deepmd) environment deepmd 'deepmd-kit[cpu,lmp]==3.2.0' 'lammps[mpi]==2025.7.22.2.0' ;;
+    deepmd) environment deepmd 'deepmd-kit[cpu,lmp]==3.2.0' 'lammps[mpi]==2025.7.22.2.0' 'ase>=3.23' ;;
     quip) environment quip 'quippy-ase==0.10.3' ;;
     quantum-espresso) quantum_espresso ;;
     *) echo "✗ $name: known are deepmd, quip, quantum-espresso" >&2; exit 2 ;;
