@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_glassion.data.dataset import DatasetData
+from aiida_glassion.frames import Frames
+from aiida_glassion.kernels.dataset.split import BoolArray, split_by_formula, split_by_frame
 from aiida_glassion.kernels.learning.curve import LearningCurve, ends_of
 from aiida_glassion.kernels.learning.errors import committee_errors
 from aiida_glassion.kernels.learning.leak import nearest_training_frame
@@ -22,17 +25,51 @@ PARITY_UNITS = {
 
 
 @calcfunction
+def hold_out(
+    dataset: DatasetData, seed: orm.Int, fraction: orm.Float | None = None, formulas: orm.List | None = None
+) -> dict[str, DatasetData]:
+    """Divide a dataset into a part to learn from and a part held out.
+
+    :param dataset: labelled frames.
+    :param seed: of the random choice.
+    :param fraction: of the frames that are held out.
+    :param formulas: instead: every frame of these is held out.
+    """
+    sizes = {system['name']: system['n_frames'] for system in dataset.systems}
+    if formulas is not None:
+        named = {system['name']: system['formula'] for system in dataset.systems}
+        masks = split_by_formula(named, sizes, formulas.get_list())
+    else:
+        masks = split_by_frame(sizes, 0.0 if fraction is None else fraction.value, seed.value)
+    return {
+        'training': _part(dataset, {name: ~mask for name, mask in masks.items()}),
+        'test': _part(dataset, masks),
+    }
+
+
+def _part(dataset: DatasetData, masks: dict[str, BoolArray]) -> DatasetData:
+    """The frames of each system that a mask chooses, labelled as they were."""
+
+    def chosen() -> Iterator[Frames]:
+        for name, mask in masks.items():
+            start = 0
+            for frames in dataset.iter_frames(name):
+                here = np.flatnonzero(mask[start : start + frames.n_frames])
+                start += frames.n_frames
+                yield frames[here]
+
+    return DatasetData.from_frames(chosen(), dataset.method, dataset.energy_shifts)
+
+
+@calcfunction
 def compare_frames(**datasets: DatasetData) -> orm.ArrayData:
     """Distance of test frames to the nearest training frame of the same atoms, Å.
 
     :param datasets: ``test_<name>`` and ``training_<name>``.
     """
-    named = sorted(datasets.items())
-    test, training = (
-        (frames for name, node in named if name.startswith(kind) for frames in node.iter_frames())
-        for kind in ('test_', 'training_')
-    )
-    node = orm.ArrayData({'nearest': nearest_training_frame(test, training)})
+    test, training = _frames_of(datasets, 'test_'), _frames_of(datasets, 'training_')
+    distances = nearest_training_frame(test, training)
+    node = orm.ArrayData({'nearest': distances})
     node.base.attributes.set('units', {'nearest': 'Å'})
     return node
 
@@ -54,6 +91,12 @@ def report_committee(settings: orm.Dict, **members: orm.ArrayData) -> dict[str, 
     nearest = members['nearest'].get_array('nearest') if 'nearest' in members else np.zeros(0)
     verdict = judge_committee(errors, ends, nearest.tolist(), **limits)
     return {'errors': orm.Dict({**errors, 'verdict': verdict}), 'parity': _parity_node(list(parities.values()))}
+
+
+def _frames_of(datasets: dict[str, DatasetData], prefix: str) -> Iterator[Frames]:
+    for name in sorted(datasets):
+        if name.startswith(prefix):
+            yield from datasets[name].iter_frames()
 
 
 def _named(members: dict[str, orm.ArrayData], prefix: str) -> list[tuple[str, orm.ArrayData]]:

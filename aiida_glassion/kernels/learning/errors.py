@@ -137,7 +137,8 @@ def committee_errors(members: Mapping[str, Parity]) -> dict[str, Any]:
 
     :param members: parity of each member, on the same frames.
     :returns: ``energy``, ``force``, ``virial``: ``rmse``, ``mae``, and ``by_element``, ``by_formula`` with their rmse;
-        :data:`UNITS`. ``deviation`` with two members or more: eV/Å.
+        :data:`UNITS`. ``force.reference_rms``: the error of a model that predicts no force at all.
+        ``deviation`` with two members or more: eV/Å.
     :raises ValueError: no member, or different frames.
     """
     parities = list(members.values())
@@ -162,6 +163,8 @@ def committee_errors(members: Mapping[str, Parity]) -> dict[str, Any]:
         if quantity == 'energy':
             entry['bias'] = _spread([s.bias for s in sums])
         if quantity == 'force':
+            known = first.forces[np.isfinite(first.forces)]
+            entry['reference_rms'] = _MILLI * float(np.sqrt(np.mean(known**2)))
             chosen = ((name, {'element': name}) for name in first.elements)
             entry['by_element'] = dict(_parts(parities, quantity, chosen))
         if len(formulas) > 1:
@@ -194,8 +197,8 @@ def _deviation(parities: Sequence[Parity]) -> dict[str, Any]:
     """How the members' disagreement on the test frames stands to their error."""
     deviations = force_deviations(parities)
     errors = mean_prediction(parities).max_force_errors
-    known = np.isfinite(errors)
-    quantiles = np.quantile(deviations, (0.5, 0.95, 1.0))
+    known = np.isfinite(errors) & np.isfinite(deviations)
+    quantiles = np.quantile(deviations[known], (0.5, 0.95, 1.0))
     ratio = error_over_deviation(parities)
     return {
         'median': float(quantiles[0]),

@@ -11,6 +11,8 @@ from aiida_glassion.kernels.learning.curve import End
 
 _MILLI = 1e3
 _FEW_FRAMES = 30
+_LEARNED_LITTLE = 0.5
+"""An error of forces larger than this part of the forces themselves is that of a model that knows little."""
 _UNITS = {'energy': 'meV/atom', 'force': 'meV/Å', 'virial': 'meV/atom'}
 
 
@@ -55,7 +57,7 @@ def judge_committee(
     still = main['verdict'] if main else 'unclear'
     first = fit.get('force') or fit.get('energy') or 'unclear'
     converged: bool | None = None
-    if still in ('falling', 'rising') or first == 'worse':
+    if still in ('falling', 'rising') or first == 'worse' or _relative(errors) > _LEARNED_LITTLE:
         converged = False
     elif still == 'flat' and first == 'alike':
         converged = True
@@ -109,6 +111,13 @@ def _judge_ratio(entry: Mapping[str, Any], training: float, ratio: float, limit:
     return 'alike' if ratio <= limit else 'unclear'
 
 
+def _relative(errors: Mapping[str, Any]) -> float:
+    """Force error in units of the forces themselves; 0 where it is not known."""
+    force = errors.get('force') or {}
+    reference = force.get('reference_rms')
+    return float(force['rmse']['mean'] / reference) if reference else 0.0
+
+
 def _leak(nearest: Any, near: float) -> dict[str, Any]:
     known = nearest[np.isfinite(nearest)]
     return {
@@ -148,6 +157,11 @@ def _sentences(
                 f'The {name} error is {ratio:.1f} times larger on the test set ({numbers}): more data or a smaller '
                 f'model would help; up to × {limit:g} is usual.'
             )
+    if (relative := _relative(errors)) > _LEARNED_LITTLE:
+        numbers = f'{errors["force"]["rmse"]["mean"]:.3g} of {errors["force"]["reference_rms"]:.3g} meV/Å'
+        text = f'The force error is {100 * relative:.0f} % of the forces themselves ({numbers}): little was learned.'
+        reason.append(text)
+        warnings.append(text)
     leak = verdict['leak']
     if leak['n_near']:
         warnings.append(

@@ -73,6 +73,7 @@ def test_rmse_mae_and_parts_against_loops():
         assert table['force']['by_formula'][name]['mean'] == pytest.approx(rms(squares[name]))
     assert table['formulas'] == {'O2Si1': 3, 'O4Si2': 2}
     assert table['force']['rmse']['spread'] is None
+    assert table['force']['reference_rms'] == pytest.approx(1e3 * np.sqrt(np.mean(parity.forces**2)))
     assert 'committee' not in table['force']
     assert table['units'] == {'energy': 'meV/atom', 'force': 'meV/Å', 'virial': 'meV/atom'}
 

@@ -74,3 +74,11 @@ def test_without_curves_nothing_is_claimed():
     assert found['converged'] is None
     assert found['curves'] == {}
     assert 'cannot be told' in found['reason']
+
+
+def test_a_model_that_knows_little():
+    errors = table()
+    errors['force']['reference_rms'] = 150.0
+    found = judge_committee(errors, ends())
+    assert found['converged'] is False
+    assert 'The force error is 67 % of the forces themselves (100 of 150 meV/Å)' in found['warnings'][0]
