@@ -72,8 +72,13 @@ class LammpsLabelCalculation(LammpsRawCalculation):
             302, 'ERROR_NOT_STARTED', invalidates_cache=True, message='LAMMPS did not label any frame: {reason}'
         )
         spec.exit_code(304, 'ERROR_INCOMPLETE', invalidates_cache=True, message='The run broke off: {reason}')
-        spec.exit_code(310, 'ERROR_LAMMPS', message='LAMMPS stopped with an error: {reason}')
-        spec.exit_code(320, 'ERROR_LOST_ATOMS', message='A frame has atoms where LAMMPS cannot have any: {reason}')
+        spec.exit_code(310, 'ERROR_LAMMPS', invalidates_cache=True, message='LAMMPS stopped with an error: {reason}')
+        spec.exit_code(
+            320,
+            'ERROR_LOST_ATOMS',
+            invalidates_cache=True,
+            message='A frame has atoms where LAMMPS cannot have any: {reason}',
+        )
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the input script, the first frame as data file, all frames as a dump, the potential's files."""
