@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
+from aiida.common.datastructures import CodeInfo
+from aiida.common.folders import Folder
+from aiida.engine import CalcJobProcessSpec
 from aiida.engine.processes.calcjobs.calcjob import validate_calc_job
 
 from aiida_glassion.data.dataset import DatasetData, check_one_method
@@ -26,6 +30,33 @@ def job_prepend(options: Mapping[str, Any]) -> str:
     """Shell lines before ``dp``: as many threads as cores are asked for, one otherwise; stop at the first failure."""
     cores = options.get('resources', {}).get('num_cores_per_mpiproc') or 1
     return f'{_THREADS.format(n=cores)}\nset -e'
+
+
+def define_job(spec: CalcJobProcessSpec, parser: str) -> None:
+    """Options that every ``dp`` job has: one process, its own parser."""
+    options = spec.inputs['metadata']['options']
+    options['parser_name'].default = parser
+    options['resources'].default = lambda: {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
+    options['withmpi'].default = False
+
+
+def command(code: orm.AbstractCode, backend: Backend, words: Sequence[str], log: str) -> CodeInfo:
+    """One ``dp`` command whose output and errors go to a log."""
+    info = CodeInfo()
+    info.code_uuid = code.uuid
+    info.cmdline_params = [backend.flag, *words]
+    info.stdout_name = log
+    info.join_files = True
+    return info
+
+
+def write_model(folder: Folder, node: orm.Data, name: str) -> None:
+    """Write the file of a model into a job."""
+    if isinstance(node, orm.SinglefileData):
+        content = node.get_content(mode='rb')
+    else:
+        content = node.base.repository.get_object_content(model_file(node), mode='rb')
+    folder.create_file_from_filelike(io.BytesIO(content), name, mode='wb')
 
 
 def data_folders(datasets: Mapping[str, DatasetData], root: str = 'data') -> dict[str, tuple[DatasetData, str]]:

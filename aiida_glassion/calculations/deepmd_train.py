@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.common.datastructures import CalcInfo, CodeInfo, CodeRunMode
+from aiida.common.datastructures import CalcInfo, CodeRunMode
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
@@ -21,11 +20,13 @@ from aiida_glassion.calculations.deepmd_inputs import (
     check_model,
     check_seed,
     check_training,
+    command,
     data_folders,
+    define_job,
     job_prepend,
-    model_file,
     namespace_of,
     training_content,
+    write_model,
 )
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.potential import PotentialData
@@ -54,11 +55,7 @@ class DeepmdTrainCalculation(CalcJob):
         """Declare ports and exit codes."""
         super().define(spec)
         spec.inputs.validator = check_training
-        options = spec.inputs['metadata']['options']
-        options['parser_name'].default = 'glassion.deepmd.train'
-        options['resources'].default = lambda: {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
-        options['withmpi'].default = False
-
+        define_job(spec, 'glassion.deepmd.train')
         spec.input_namespace(
             'training', valid_type=DatasetData, dynamic=True, help='Datasets to learn from, one method of labels.'
         )
@@ -218,20 +215,14 @@ class DeepmdTrainCalculation(CalcJob):
             commands['compress'] = ['compress', '-i', models[0], '-o', models[1]]
             commands['check'] = ['model-devi', '-m', *models, '-s', CHECK_FOLDER, '-o', CHECK_FILE]
             calcinfo.retrieve_temporary_list.append(backend.compressed)
-        calcinfo.codes_info = [self._command(backend, words, LOGS[name]) for name, words in commands.items()]
+        calcinfo.codes_info = [
+            command(self.inputs.code, backend, words, LOGS[name]) for name, words in commands.items()
+        ]
         calcinfo.codes_run_mode = CodeRunMode.SERIAL
         calcinfo.prepend_text = job_prepend(self.inputs.metadata.options)
         calcinfo.provenance_exclude_list = [*excluded, *self._files_below(folder, excluded)]
         calcinfo.retrieve_list = [LCURVE_FILE, CHECKPOINT_FILE, NORMALISED_FILE, CHECK_FILE, *LOGS.values()]
         return calcinfo
-
-    def _command(self, backend: Backend, words: list[str], log: str) -> CodeInfo:
-        code = CodeInfo()
-        code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = [backend.flag, *words]
-        code.stdout_name = log
-        code.join_files = True
-        return code
 
     def _start(self, folder: Folder, backend: Backend, calcinfo: CalcInfo, excluded: list[str]) -> list[str]:
         """Options of ``dp train`` that say where the weights come from, and the files that they need."""
@@ -245,12 +236,12 @@ class DeepmdTrainCalculation(CalcJob):
             return ['--init-model' if fresh else '--restart', backend.checkpoint]
         if 'warm_start' in self.inputs:
             name = f'warm_start{backend.suffix}'
-            _write_model(folder, self.inputs.warm_start, name)
+            write_model(folder, self.inputs.warm_start, name)
             excluded.append(name)
             return ['--init-frz-model', name]
         if 'finetune' in self.inputs:
             name = f'pretrained{backend.suffix if backend.finetunes_frozen else ".pt"}'
-            _write_model(folder, self.inputs.finetune, name)
+            write_model(folder, self.inputs.finetune, name)
             excluded.append(name)
             return ['--finetune', name]
         return []
@@ -276,11 +267,3 @@ def steps_wanted(inputs: Any) -> int:
 def _some(sets: Iterator[Frames]) -> Frames:
     first = next(sets)
     return first[np.unique(np.linspace(0, first.n_frames - 1, _CHECK_FRAMES).astype(int))]
-
-
-def _write_model(folder: Folder, node: orm.Data, name: str) -> None:
-    if isinstance(node, orm.SinglefileData):
-        content = node.get_content(mode='rb')
-    else:
-        content = node.base.repository.get_object_content(model_file(node), mode='rb')
-    folder.create_file_from_filelike(io.BytesIO(content), name, mode='wb')

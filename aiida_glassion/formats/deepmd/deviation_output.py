@@ -29,7 +29,9 @@ def read_deviations(text: str) -> dict[str, dict[str, npt.NDArray[np.generic]]]:
     :returns: system -> ``frame`` (from 0) and the columns named in :data:`UNITS`.
     """
     found: dict[str, dict[str, npt.NDArray[np.generic]]] = {}
-    system, columns, rows = '', [], []
+    system = ''
+    columns: list[str] = []
+    rows: list[list[float]] = []
 
     def keep() -> None:
         if system and columns and rows:

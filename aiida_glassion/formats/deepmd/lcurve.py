@@ -9,11 +9,11 @@ label.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
 UNITS = {'rmse': '1', 'rmse_e': 'eV/atom', 'rmse_f': 'eV/Å', 'rmse_v': 'eV/atom', 'lr': '1', 'step': '1'}
 EXPLODED = 100.0
 """An error this many times that of the first batch is no learning."""
@@ -23,7 +23,7 @@ _IN_A_ROW = 3
 """So many reports in a row must be that bad: one batch may hold an odd frame."""
 
 
-def read_lcurve(text: str) -> dict[str, npt.NDArray[np.generic]]:
+def read_lcurve(text: str) -> dict[str, npt.NDArray[Any]]:
     """Read a learning curve, however often the training was taken up in it and wherever it was cut.
 
     :param text: content of ``lcurve.out``.
@@ -54,7 +54,7 @@ def read_lcurve(text: str) -> dict[str, npt.NDArray[np.generic]]:
     if not rows:
         return {}
     table = np.array(list(rows.values()))
-    curve: dict[str, npt.NDArray[np.generic]] = {'step': np.array(list(rows), dtype=np.int64)}
+    curve: dict[str, npt.NDArray[Any]] = {'step': np.array(list(rows), dtype=np.int64)}
     return curve | {name: table[:, i].copy() for i, name in enumerate(columns[1:])}
 
 
@@ -64,8 +64,8 @@ def units_of(names: Sequence[str]) -> dict[str, str]:
 
 
 def join_lcurves(
-    pieces: Sequence[dict[str, npt.NDArray[np.generic]]], untils: Sequence[int | None]
-) -> dict[str, npt.NDArray[np.generic]]:
+    pieces: Sequence[dict[str, npt.NDArray[Any]]], untils: Sequence[int | None]
+) -> dict[str, npt.NDArray[Any]]:
     """Join the learning curves of the pieces of one training.
 
     :param pieces: as :func:`read_lcurve` returns them, in the order of the pieces.
@@ -83,7 +83,7 @@ def join_lcurves(
     return {name: np.concatenate([piece[name] for piece in kept]) for name in names}
 
 
-def find_fault(curve: dict[str, npt.NDArray[np.generic]]) -> tuple[str, str] | None:
+def find_fault(curve: dict[str, npt.NDArray[Any]]) -> tuple[str, str] | None:
     """Say whether a training has gone wrong beyond repair.
 
     :param curve: as :func:`read_lcurve` returns it.
