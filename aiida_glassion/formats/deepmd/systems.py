@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +32,8 @@ FILES = {
 LABELS = ('energies', 'forces', 'virials', 'magnetisations')
 _INITIALS = {'energies': 'e', 'forces': 'f', 'virials': 'v', 'magnetisations': 'm'}
 _USUAL = ('energies', 'forces', 'virials')
+_NUMBERS_AT_ONCE = 1_500_000
+_NUMBERS_WAITING = 6_000_000
 
 
 def formula_of(frames: Frames) -> str:
@@ -86,7 +88,8 @@ class _System:
 
 
 class SystemsWriter:
-    """Write frames of any compositions as they come; no more than a set of each composition is kept in memory.
+    """Write frames of any compositions as they come, in bounded memory: no more than a set of each composition waits,
+    and where many compositions come together, sets get smaller.
 
     :param folder: made if it does not exist; must be empty.
     :param frames_per_set: frames of a set.
@@ -126,6 +129,11 @@ class SystemsWriter:
         system.n_waiting += frames.n_frames
         while system.n_waiting >= self.frames_per_set:
             self._write_set(name, system)
+        while sum(s.n_waiting * s.frames.n_atoms * 3 for s in self._systems.values()) > _NUMBERS_WAITING:
+            largest = max(
+                self._systems, key=lambda key: self._systems[key].n_waiting * self._systems[key].frames.n_atoms
+            )
+            self._write_set(largest, self._systems[largest])
 
     def close(self) -> list[SystemSummary]:
         """Write what is left.
@@ -192,21 +200,30 @@ def _digest(system: _System) -> str:
     return whole.hexdigest()
 
 
-def read_system(folder: Path) -> Iterator[Frames]:
-    """Read one system set by set.
+def read_system(folder: Path, type_map: Sequence[str] | None = None) -> Iterator[Frames]:
+    """Read one system; a set at once, or a part of it if it is large.
 
     :param folder: holds ``type.raw`` and sets; ``type_map.raw`` names the elements.
+    :param type_map: names of the elements where there is no ``type_map.raw``.
     :raises ValueError: a file is missing or does not fit; the message names it.
     """
-    symbols = _symbols(folder)
+    symbols = read_symbols(folder, type_map)
+    pbc = not (folder / 'nopbc').exists()
+    for path in find_sets(folder):
+        yield from _read_set(path, symbols, pbc)
+
+
+def find_sets(folder: Path) -> list[Path]:
+    """The ``set.*`` folders of a system in their order.
+
+    :raises ValueError: there are none.
+    """
     sets = sorted(
         (path for path in folder.glob('set.*') if path.is_dir()), key=lambda path: (len(path.name), path.name)
     )
     if not sets:
         raise ValueError(f'{folder}: no set.* folder in it')
-    pbc = not (folder / 'nopbc').exists()
-    for path in sets:
-        yield _read_set(path, symbols, pbc)
+    return sets
 
 
 def is_system(folder: Path) -> bool:
@@ -224,50 +241,97 @@ def copy_system(source: Path, target: Path) -> None:
     shutil.copytree(source, target)
 
 
-def _symbols(folder: Path) -> tuple[str, ...]:
-    for name in ('type.raw', 'type_map.raw'):
-        if not (folder / name).is_file():
-            raise ValueError(f'{folder / name} is missing: DeePMD data need it to name the atoms')
-    elements = (folder / 'type_map.raw').read_text().split()
+def read_type_map(folder: Path, type_map: Sequence[str] | None = None) -> list[str]:
+    """Elements by type.
+
+    :raises ValueError: there is no ``type_map.raw``, and none is given.
+    """
+    file = folder / 'type_map.raw'
+    if file.is_file():
+        return file.read_text().split()
+    if type_map is None:
+        raise ValueError(f'{file} is missing: DeePMD data need it to name the atoms')
+    return list(type_map)
+
+
+def read_symbols(folder: Path, type_map: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Element of each atom.
+
+    :raises ValueError: a file is missing, or its numbers name no element.
+    """
+    if not (folder / 'type.raw').is_file():
+        raise ValueError(f'{folder / "type.raw"} is missing: DeePMD data need it to name the atoms')
+    elements = read_type_map(folder, type_map)
     try:
-        types = [int(word) for word in (folder / 'type.raw').read_text().split()]
-        symbols = tuple(elements[kind] for kind in types if kind >= 0)
-    except (ValueError, IndexError) as error:
-        raise ValueError(
-            f'{folder / "type.raw"}: {error}; its numbers must count the {len(elements)} elements'
-        ) from error
-    if len(symbols) != len(types) or not symbols:
-        raise ValueError(f'{folder / "type.raw"}: expected the index of an element for each atom')
-    return symbols
+        return name_types([int(word) for word in (folder / 'type.raw').read_text().split()], elements)
+    except ValueError as error:
+        raise ValueError(f'{folder / "type.raw"}: {error}') from error
 
 
-def _read_set(path: Path, symbols: tuple[str, ...], pbc: bool) -> Frames:
+def name_types(types: Sequence[int], elements: Sequence[str]) -> tuple[str, ...]:
+    """Element of each type.
+
+    :raises ValueError: no atoms, or a type without an element.
+    """
+    wrong = [kind for kind in types if not 0 <= kind < len(elements)]
+    if wrong or not types:
+        what = f'type {wrong[0]}' if wrong else 'no atoms'
+        raise ValueError(f'{what}; its numbers must count the {len(elements)} elements from 0, one for each atom')
+    return tuple(elements[kind] for kind in types)
+
+
+def _read_set(path: Path, symbols: tuple[str, ...], pbc: bool) -> Iterator[Frames]:
     arrays: dict[str, Any] = {}
     for array, name in FILES.items():
         file = path / f'{name}.npy'
         if not file.exists():
             continue
         try:
-            arrays[array] = np.load(file, allow_pickle=False).astype(np.float64)
+            arrays[array] = np.load(file, mmap_mode='r', allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
             raise ValueError(f'{file}: not an array ({error})') from error
+    yield from frames_of_arrays(arrays, symbols, pbc, str(path))
+
+
+def frames_of_arrays(arrays: dict[str, Any], symbols: tuple[str, ...], pbc: bool, where: str) -> Iterator[Frames]:
+    """Frames of a set, a part at a time.
+
+    :param arrays: by name as in Frames, of any shape with the right number of numbers; may be on disk.
+    :param symbols: of the atoms.
+    :param pbc: periodic in all directions, or in none.
+    :param where: for messages.
+    :raises ValueError: an array is missing or does not fit, or holds NaN.
+    """
     if 'positions' not in arrays or ('cells' not in arrays and pbc):
-        raise ValueError(f'{path}: coord.npy or box.npy is missing')
+        raise ValueError(f'{where}: coord.npy or box.npy is missing')
     n_frames = len(arrays['positions'])
-    arrays.setdefault('cells', np.zeros((n_frames, 3, 3)))
     shapes: dict[str, tuple[int, ...]] = {
-        'cells': (n_frames, 3, 3),
-        'positions': (n_frames, len(symbols), 3),
-        'energies': (n_frames,),
-        'forces': (n_frames, len(symbols), 3),
-        'virials': (n_frames, 3, 3),
-        'magnetisations': (n_frames, len(symbols)),
+        'cells': (3, 3),
+        'positions': (len(symbols), 3),
+        'energies': (),
+        'forces': (len(symbols), 3),
+        'virials': (3, 3),
+        'magnetisations': (len(symbols),),
     }
     for array, values in arrays.items():
-        if values.size != np.prod(shapes[array]):
-            raise ValueError(f'{path / FILES[array]}.npy: {values.shape} numbers, expected {shapes[array]}')
-        arrays[array] = values.reshape(shapes[array])
-    try:
-        return Frames(symbols=symbols, pbc=(pbc, pbc, pbc), **arrays)
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}') from error
+        if values.size != n_frames * np.prod(shapes[array], dtype=int):
+            raise ValueError(
+                f'{where}/{FILES[array]}.npy: shape {values.shape}, expected {(n_frames, *shapes[array])} numbers'
+            )
+    step = max(1, _NUMBERS_AT_ONCE // (3 * len(symbols)))
+    for start in range(0, n_frames, step):
+        rows = slice(start, min(start + step, n_frames))
+        size = rows.stop - rows.start
+        part: dict[str, Any] = {
+            array: np.array(values[rows], dtype=np.float64).reshape(size, *shapes[array])
+            for array, values in arrays.items()
+        }
+        part.setdefault('cells', np.zeros((size, 3, 3)))
+        for array, values in part.items():
+            finite = np.isfinite(values).reshape(size, -1).all(axis=1)
+            if not finite.all():
+                raise ValueError(f'{where}, frame {start + int(finite.argmin())}: {array} is not a number (NaN)')
+        try:
+            yield Frames(symbols=symbols, pbc=(pbc, pbc, pbc), **part)
+        except ValueError as error:
+            raise ValueError(f'{where}: {error}') from error

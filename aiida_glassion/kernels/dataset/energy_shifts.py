@@ -45,8 +45,8 @@ class EnergyShifts:
             return f'the compositions determine the shifts of all {n} elements'
         return (
             f'the compositions are degenerate: they fix {self.rank} of {n} shifts. Only sums over the compositions '
-            'that are in the data mean something; of all possible shifts those nearest to the mean energy per atom were '
-            'taken. Add data of another composition, or give the energies of isolated atoms'
+            'that are in the data mean something; of all possible shifts those nearest to the mean energy per atom '
+            'were taken. Add data of another composition, or give the energies of isolated atoms'
         )
 
 

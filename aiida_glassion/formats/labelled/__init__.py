@@ -1,0 +1,1 @@
+"""Labelled frames from the files of other programs, and to them."""
