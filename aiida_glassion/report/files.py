@@ -19,6 +19,8 @@ from aiida_glassion.report.provenance import read_provenance
 from aiida_glassion.report.quantities import flattened, quantities, unit_of_curve
 from aiida_glassion.report.study import Glass, Study, read_study
 from aiida_glassion.report.study_figures import glass_figures
+from aiida_glassion.report.training import TRAINING
+from aiida_glassion.report.training_files import write_training_report
 
 PAGE = 'index.html'
 
@@ -29,8 +31,10 @@ def write_report(node: orm.ProcessNode, directory: Path) -> list[Path]:
     :param node: the study.
     :param directory: made if it is not there; files of the same names are replaced.
     :returns: what was written, the page first.
-    :raises ValueError: not a study of a melt-quench.
+    :raises ValueError: a kind of node that has no report.
     """
+    if getattr(node, 'process_label', None) == TRAINING:
+        return write_training_report(node, directory)
     study = read_study(node)
     provenance = read_provenance(node)
     directory.mkdir(parents=True, exist_ok=True)

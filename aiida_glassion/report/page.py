@@ -11,7 +11,7 @@ from aiida_glassion.report.numbers import Number, find_number, format_number
 from aiida_glassion.report.quantities import GROUPS, flattened, quantities
 from aiida_glassion.report.study import Glass, Study
 
-_STATES = {'ok': ('✓ ended well', 'good'), 'failed': ('✗ failed', 'bad'), 'running': ('… not ended', 'wait')}
+STATES = {'ok': ('✓ ended well', 'good'), 'failed': ('✗ failed', 'bad'), 'running': ('… not ended', 'wait')}
 
 Figures = Mapping[str, Sequence[tuple[str, str, bytes, str]]]
 """By rate: (heading, caption, content, kind of image)."""
@@ -28,7 +28,7 @@ def write_page(study: Study, figures: Figures, provenance_svg: str, files: Seque
     parts = [_head(study), _verdict(study), _navigation(study)]
     for glass in study.glasses:
         parts.append(_glass(study, glass, figures.get(glass.label, ())))
-    parts += [_melts(study), _making(study), _provenance(provenance_svg), _data(study, files), _ledger(study)]
+    parts += [_melts(study), _making(study), provenance_section(provenance_svg), _data(study, files), _ledger(study)]
     return document(study.title, *[part for part in parts if part])
 
 
@@ -252,7 +252,7 @@ def _making(study: Study) -> Markup:
     facts += list(study.software.items())
     settings = json.dumps(study.settings, indent=1, ensure_ascii=False)
     replicas = [
-        (r.label, r.pk, element('span', _STATES[r.state][0], class_=_STATES[r.state][1]), r.reason)
+        (r.label, r.pk, element('span', STATES[r.state][0], class_=STATES[r.state][1]), r.reason)
         for r in study.replicas
     ]
     return element(
@@ -274,7 +274,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _provenance(svg: str) -> Markup:
+def provenance_section(svg: str) -> Markup:
+    """Where the numbers come from, as a picture."""
     caption = (
         'Every box is a node of the AiiDA graph with its PK. Solid lines: who called whom; dashed: data. '
         'Hover over a box for its full text.'

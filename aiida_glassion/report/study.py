@@ -104,22 +104,24 @@ def read_study(node: orm.ProcessNode) -> Study:
     """
     if not isinstance(node, orm.ProcessNode) or node.process_label not in (STUDY, REPLICA):
         kind = getattr(node, 'process_label', None) or type(node).__name__
-        raise ValueError(f'node {node.pk} is a {kind}; a report is made of a {STUDY} (or a {REPLICA})')
-    settings = _content(_input(node, 'settings'))
+        raise ValueError(
+            f'node {node.pk} is a {kind}; a report is made of a {STUDY} (or a {REPLICA}) or a TrainWorkChain'
+        )
+    settings = content_of(input_of(node, 'settings'))
     study = Study(
         pk=node.pk,
         uuid=node.uuid,
         composition=_composition(node),
         state=state_of(node),
-        exit_text=_exit_text(node),
+        exit_text=exit_text_of(node),
         started=node.ctime,
         ended=node.mtime if node.is_terminated else None,
         description=node.description or '',
-        apportioned=_content(_output(node, 'composition_report')),
+        apportioned=content_of(output_of(node, 'composition_report')),
         settings=settings,
         potential=_potential(node),
-        seed=_value(_input(node, 'seed')),
-        ledger=_content(_output(node, 'ledger')),
+        seed=value_of(input_of(node, 'seed')),
+        ledger=content_of(output_of(node, 'ledger')),
     )
     members = [(node.label or 'replica_00', node)] if node.process_label == REPLICA else called(node)
     replicas = [(label, child) for label, child in members if child.process_label == REPLICA]
@@ -133,25 +135,25 @@ def _glass(node: orm.ProcessNode, rate: tuple[str, float | None], replicas: list
     glass = Glass(*rate)
     arrays = {}
     for label, replica in replicas:
-        numbers, curves = _output(replica, f'structure__{glass.label}'), _output(replica, f'curves__{glass.label}')
+        numbers, curves = output_of(replica, f'structure__{glass.label}'), output_of(replica, f'curves__{glass.label}')
         run = _run(replica, glass.label)
         if run is not None:
             glass.runs[label] = run
         if numbers is None:
             continue
-        glass.replicas[label] = _content(numbers)
+        glass.replicas[label] = content_of(numbers)
         glass.nodes[f'{label}: numbers'] = (numbers.pk, numbers.uuid)
         if isinstance(curves, orm.ArrayData):
             arrays[label] = curves.arrays
             glass.nodes[f'{label}: curves'] = (curves.pk, curves.uuid)
             glass.cooling[label] = _cooling(arrays[label], glass.replicas[label])
-        configuration = _output(replica, f'glass__{glass.label}')
+        configuration = output_of(replica, f'glass__{glass.label}')
         if isinstance(configuration, FramesData):
             glass.nodes[f'{label}: glass'] = (configuration.pk, configuration.uuid)
             glass.frames = glass.frames or configuration.frames
-    mean, mean_curves = _output(node, f'structure__{glass.label}'), _output(node, f'curves__{glass.label}')
+    mean, mean_curves = output_of(node, f'structure__{glass.label}'), output_of(node, f'curves__{glass.label}')
     if node.process_label == STUDY and mean is not None:
-        glass.numbers = _content(mean)
+        glass.numbers = content_of(mean)
         glass.nodes['mean: numbers'] = (mean.pk, mean.uuid)
         if isinstance(mean_curves, orm.ArrayData):
             glass.curves = mean_curves.arrays
@@ -195,7 +197,7 @@ def _run(replica: orm.ProcessNode, rate: str) -> Run | None:
     for label, child in called(replica):
         if not (label.startswith('melt') or label == f'quench_{rate}'):
             continue
-        thermo = _output(child, 'thermo')
+        thermo = output_of(child, 'thermo')
         if not isinstance(thermo, orm.ArrayData) or not len(thermo.get_array('time')):
             continue
         arrays = thermo.arrays
@@ -221,7 +223,7 @@ def _run(replica: orm.ProcessNode, rate: str) -> Run | None:
 
 
 def _n_atoms(node: orm.ProcessNode) -> int:
-    for candidate in (_output(node, 'final'), _output(node, 'trajectory'), _input(node, 'md__configuration')):
+    for candidate in (output_of(node, 'final'), output_of(node, 'trajectory'), input_of(node, 'md__configuration')):
         if isinstance(candidate, FramesData):
             return candidate.n_atoms
         if candidate is not None:
@@ -230,16 +232,16 @@ def _n_atoms(node: orm.ProcessNode) -> int:
 
 
 def _schedule(node: orm.ProcessNode) -> dict[str, Any]:
-    return _content(_input(node, 'md__schedule'))
+    return content_of(input_of(node, 'md__schedule'))
 
 
 def _replica(label: str, node: orm.ProcessNode) -> Replica:
     melts: list[tuple[str, dict[str, Any]]] = []
     for _, child in called(node):
-        verdict = _output(child, 'result') if child.process_label == 'judge_melt' else None
+        verdict = output_of(child, 'result') if child.process_label == 'judge_melt' else None
         if isinstance(verdict, orm.Dict):
             melts.append((f'hold {len(melts) + 1}', verdict.get_dict()))
-    return Replica(label, node.pk, state_of(node), _exit_text(node), _value(_input(node, 'seed')), melts)
+    return Replica(label, node.pk, state_of(node), exit_text_of(node), value_of(input_of(node, 'seed')), melts)
 
 
 def _rates(settings: Mapping[str, Any], replicas: list[tuple[str, orm.ProcessNode]]) -> list[tuple[str, float | None]]:
@@ -255,20 +257,20 @@ def _rates(settings: Mapping[str, Any], replicas: list[tuple[str, orm.ProcessNod
 
 
 def _composition(node: orm.ProcessNode) -> str:
-    given = _input(node, 'composition')
+    given = input_of(node, 'composition')
     if isinstance(given, orm.Str):
         return str(given.value)
     if isinstance(given, orm.Dict):
         return '-'.join(f'{share:g}{name}' for name, share in given.get_dict().items())
-    configuration = _input(node, 'configuration')
+    configuration = input_of(node, 'configuration')
     if configuration is not None:
         return ''.join(f'{element}{count}' for element, count in as_frames(configuration).counts.items())
-    counts = _content(_input(node, 'packmol__counts'))
+    counts = content_of(input_of(node, 'packmol__counts'))
     return ''.join(f'{element}{count}' for element, count in counts.items()) or 'unnamed'
 
 
 def _potential(node: orm.ProcessNode) -> dict[str, Any]:
-    potential = _input(node, 'md__md__potential')
+    potential = input_of(node, 'md__md__potential')
     if potential is None:
         return {}
     names = ('name', 'kind', 'elements', 'charges', 'cutoff', 'citation', 'notes', 'commands')
@@ -281,18 +283,19 @@ def _software(node: orm.ProcessNode, replicas: list[tuple[str, orm.ProcessNode]]
     software = {'aiida-core': str(versions.get('core', '')), 'aiida-glassion': str(versions.get('plugin', ''))}
     for _, replica in replicas:
         for _, child in called(replica):
-            results = _content(_output(child, 'results'))
+            results = content_of(output_of(child, 'results'))
             if results.get('lammps_version'):
                 software['LAMMPS'] = str(results['lammps_version'])
                 break
     for label in ('md__md__code', 'packmol__code'):
-        code = _input(node, label)
+        code = input_of(node, label)
         if isinstance(code, orm.AbstractCode):
             software[f'code {code.full_label}'] = str(getattr(code, 'filepath_executable', '') or type(code).__name__)
     return {name: version for name, version in software.items() if version}
 
 
-def _exit_text(node: orm.ProcessNode) -> str:
+def exit_text_of(node: orm.ProcessNode) -> str:
+    """How a process ended, in words."""
     if not node.is_terminated:
         return f'not ended: {node.process_state.value if node.process_state else "unknown"}'
     if node.is_finished_ok:
@@ -302,19 +305,23 @@ def _exit_text(node: orm.ProcessNode) -> str:
     return f'{node.process_state.value}: {node.process_status or "no reason given"}'
 
 
-def _input(node: orm.ProcessNode, label: str) -> Any:
+def input_of(node: orm.ProcessNode, label: str) -> Any:
+    """Input of a process by the label of its link, None where there is none."""
     link = node.base.links.get_incoming(link_label_filter=label).first()
     return None if link is None else link.node
 
 
-def _output(node: orm.ProcessNode, label: str) -> Any:
+def output_of(node: orm.ProcessNode, label: str) -> Any:
+    """Output of a process by the label of its link, None where there is none."""
     link = node.base.links.get_outgoing(link_label_filter=label).first()
     return None if link is None else link.node
 
 
-def _content(node: Any) -> dict[str, Any]:
+def content_of(node: Any) -> dict[str, Any]:
+    """Content of a Dict; empty for anything else."""
     return node.get_dict() if isinstance(node, orm.Dict) else {}
 
 
-def _value(node: Any) -> int | None:
+def value_of(node: Any) -> int | None:
+    """Value of an Int; None for anything else."""
     return int(node.value) if isinstance(node, orm.Int) else None

@@ -1,0 +1,146 @@
+"""The report of a committee's training on disk: the page, figures, and the numbers and arrays for other programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida import orm
+
+from aiida_glassion.report import provenance_picture
+from aiida_glassion.report.figures.learning import deviation_figure, element_error_figure, learning_curve_figure
+from aiida_glassion.report.figures.parity import parity_figure
+from aiida_glassion.report.figures.style import as_png, as_svg
+from aiida_glassion.report.provenance import read_provenance
+from aiida_glassion.report.study_figures import StudyFigure
+from aiida_glassion.report.training import Training, read_training
+from aiida_glassion.report.training_page import Figure, error_rows, warnings_of, write_training_page
+
+PAGE = 'index.html'
+
+
+def write_training_report(node: orm.ProcessNode, directory: Path) -> list[Path]:
+    """Write the whole report of a committee's training.
+
+    :param node: the ``TrainWorkChain``.
+    :param directory: made if it is not there; files of the same names are replaced.
+    :returns: what was written, the page first.
+    """
+    training = read_training(node)
+    provenance = read_provenance(node)
+    written: list[Path] = []
+
+    def save(name: str, content: str | bytes) -> None:
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        written.append(path)
+
+    figures: dict[str, Figure] = {}
+    for drawn in training_figures(training):
+        png, svg = as_png(drawn.figure), as_svg(drawn.figure).encode()
+        save(f'figures/{drawn.name}.png', png)
+        save(f'figures/{drawn.name}.svg', svg)
+        # a density of a hundred thousand points is smaller as a picture
+        shown = (svg, 'svg+xml') if len(svg) < 4 * len(png) else (png, 'png')
+        figures[drawn.name] = (drawn.title, drawn.caption, *shown)
+    picture = provenance_picture.as_svg(provenance)
+    save('figures/provenance.svg', picture)
+    save('figures/provenance.png', as_png(provenance_picture.provenance_figure(provenance)))
+    for name, head, rows in _tables(training):
+        path = directory / f'{name}.csv'
+        with path.open('w', newline='', encoding='utf-8') as stream:
+            csv.writer(stream).writerows([head, *rows])
+        written.append(path)
+    save('report.json', json.dumps(summary(training), indent=1, ensure_ascii=False, default=str))
+    names = [path.relative_to(directory).as_posix() for path in written]
+    save(PAGE, write_training_page(training, figures, picture, names))
+    return [written[-1], *written[:-1]]
+
+
+def training_figures(training: Training) -> Iterator[StudyFigure]:
+    """Figures of a training, one after the other."""
+    curves = {member.label: member.curve for member in training.members if member.curve is not None}
+    if training.parity is not None:
+        who = 'The mean prediction of the members' if len(training.trained) > 1 else 'The model'
+        yield StudyFigure(
+            'parity',
+            'Predicted against reference',
+            f'{who} on {training.parity.n_frames} test frames; below, its error. Energies relative to the mean of '
+            'their composition. RMSE: of a member on average; many points are shown as a density.',
+            parity_figure(training.parity, training.errors),
+        )
+        yield StudyFigure(
+            'elements',
+            'Force error by element and composition',
+            'Root mean square error of force components, mean over the members; bars: spread between the members and '
+            'standard error of the finite test set together.',
+            element_error_figure(training.errors),
+        )
+    if 'max_force_deviation' in training.deviations:
+        errors = training.deviations.get('max_force_error')
+        yield StudyFigure(
+            'deviation',
+            'Disagreement of the members',
+            'Left: largest disagreement about a force in each test frame. Right: against the largest error of the mean '
+            'prediction; points above the dashed line err by more than the members disagree.',
+            deviation_figure(
+                {'test': training.deviations['max_force_deviation']}, None, None if errors is None else {'test': errors}
+            ),
+        )
+    if curves:
+        yield StudyFigure(
+            'curves',
+            'Learning curves',
+            'Errors on batches while learning, root mean square in bins of the logarithm of the step; solid: '
+            'validation data (where there are none, training data), thin: training data.',
+            learning_curve_figure(curves),
+        )
+
+
+def summary(training: Training) -> dict[str, Any]:
+    """What the page says, for programs."""
+    return {
+        'uuid': training.uuid,
+        'state': training.state,
+        'exit': training.exit_text,
+        'warnings': warnings_of(training),
+        'errors': training.errors,
+        'settings': training.settings,
+        'seed': training.seed,
+        'members': [
+            {'label': m.label, 'seed': m.seed, 'state': m.state, 'reason': m.reason, 'results': m.results,
+             'potential': m.potential[1] if m.potential else None}
+            for m in training.members
+        ],
+        'data': [{**vars(used)} for used in training.data],
+        'ledger': training.ledger,
+        'software': training.software,
+    }  # fmt: skip
+
+
+def _tables(training: Training) -> Iterator[tuple[str, list[str], Any]]:
+    """Name, head with units, and rows of every table."""
+    if training.errors:
+        rows = [
+            [words, unit, entry.get('mean'), entry.get('spread'), entry.get('standard_error'), entry.get('n')]
+            for words, unit, entry in error_rows(training)
+        ]
+        yield 'errors', ['quantity', 'unit', 'mean', 'spread', 'standard_error', 'n'], rows
+    for member in training.members:
+        if member.curve is not None:
+            columns = {'step': member.curve.step}
+            for kind, curves in (('training', member.curve.training), ('validation', member.curve.validation)):
+                for quantity, values in curves.items():
+                    columns[f'{quantity} {kind} ({"eV/Å" if quantity == "force" else "eV/atom"})'] = values
+            yield f'curve_{member.label}', list(columns), np.stack(list(columns.values()), axis=1)
+    if training.parity is not None:
+        parity = training.parity
+        head = ['formula', 'atoms', 'energy (eV)', 'predicted energy (eV)']
+        columns = training.deviations
+        series = (parity.formulas, parity.n_atoms, parity.energies, parity.predicted_energies, *columns.values())
+        yield 'test_frames', [*head, *(f'{name} (eV/Å)' for name in columns)], zip(*series, strict=True)
