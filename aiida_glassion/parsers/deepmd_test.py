@@ -22,7 +22,6 @@ PARITY_UNITS = {
        (('energies', 'eV'), ('forces', 'eV/Å'), ('virials', 'eV'))},
     'n_atoms': '1', 'formula': '1', 'atom_elements': '1',
 }  # fmt: skip
-_WIDTH = {'energies': 1, 'forces': 3, 'virials': 9}
 
 
 class DeepmdTestParser(Parser):
@@ -62,27 +61,21 @@ class DeepmdTestParser(Parser):
 
         :raises ValueError: a file is missing, cut or damaged, or a prediction is not a number.
         """
-        details = {quantity: _read(folder, quantity) for quantity in DETAILS}
         folders = data_folders(namespace_of(self.node.inputs, 'datasets'))
-        elements = sorted({element for node, _ in folders.values() for element in node.elements})
+        systems = [next(s for s in node.systems if s['name'] == name) for node, name in folders.values()]
+        elements = sorted({element for system in systems for element in system['counts']})
+        arrays: dict[str, Any] = {}
+        for quantity in DETAILS:
+            arrays[quantity], arrays[f'predicted_{quantity}'] = _of_systems(folder, quantity, systems)
         formulas: list[str] = []
         n_atoms: list[int] = []
         kinds: list[Any] = []
-        columns: dict[str, list[Any]] = {f'{p}{name}': [] for name in DETAILS for p in ('', 'predicted_')}
-        for path, (node, name) in folders.items():
-            system = next(entry for entry in node.systems if entry['name'] == name)
-            frames, atoms = system['n_frames'], sum(system['counts'].values())
-            formulas += [system['formula']] * frames
-            n_atoms += [atoms] * frames
+        for system in systems:
+            formulas += [system['formula']] * system['n_frames']
+            n_atoms += [sum(system['counts'].values())] * system['n_frames']
             # atoms of a dataset's system stand by element, alphabetical
             order = [elements.index(e) for e, number in sorted(system['counts'].items()) for _ in range(number)]
-            kinds.append(np.tile(order, frames))
-            for quantity, found in details.items():
-                rows = frames * atoms if quantity == 'forces' else frames
-                label, prediction = _of_system(found, path, quantity, rows, quantity in system['labels'])
-                columns[quantity].append(label)
-                columns[f'predicted_{quantity}'].append(prediction)
-        arrays = {name: np.concatenate(parts) for name, parts in columns.items()}
+            kinds.append(np.tile(order, system['n_frames']))
         has_virials = bool(np.isfinite(arrays['virials']).any())
         return Parity(
             formulas=tuple(formulas),
@@ -98,25 +91,29 @@ class DeepmdTestParser(Parser):
         )
 
 
-def _read(folder: Path | None, quantity: str) -> dict[str, tuple[Any, Any]]:
-    path = None if folder is None else folder / DETAILS[quantity]
-    return {} if path is None or not path.is_file() else read_detail(path.read_text(), quantity)
+def _of_systems(folder: Path | None, quantity: str, systems: list[dict[str, Any]]) -> tuple[Any, Any]:
+    """Labels and predictions of all systems; a label that a system lacks is NaN, a prediction that was not made too.
 
+    DeePMD-kit 3.2 writes rows for every system, with zeros for labels that are missing, but virials only of periodic
+    ones; other versions leave out what has no label.
 
-def _of_system(found: dict[str, tuple[Any, Any]], path: str, quantity: str, rows: int, wanted: bool) -> tuple[Any, Any]:
-    """Labels and predictions of one system; NaN where it has no such label.
-
-    :raises ValueError: they are missing or too few.
+    :raises ValueError: they are missing, too few or too many.
     """
-    if not wanted:
-        nothing = np.full((rows, _WIDTH[quantity]), np.nan)
-        return nothing, nothing
-    if path not in found:
-        raise ValueError(f'{DETAILS[quantity]}: nothing of {path}')
-    label, prediction = found[path]
-    if len(label) != rows:
-        raise ValueError(f'{DETAILS[quantity]}: {len(label)} rows of {path}, expected {rows}')
-    return label, prediction
+    path = None if folder is None else folder / DETAILS[quantity]
+    text = path.read_text(errors='replace') if path is not None and path.is_file() else ''
+    label, prediction = read_detail(text, quantity)
+    rows = [s['n_frames'] * (sum(s['counts'].values()) if quantity == 'forces' else 1) for s in systems]
+    has_label = np.repeat([quantity in s['labels'] for s in systems], rows)
+    periodic = np.repeat([not s['name'].endswith('_nopbc') for s in systems], rows)
+    written = periodic if quantity == 'virials' else np.ones_like(has_label)
+    if len(label) != written.sum():
+        if len(label) != has_label.sum():
+            raise ValueError(f'{DETAILS[quantity]}: {len(label)} rows, expected {written.sum()}')
+        written = has_label
+    full = np.full((2, len(written), label.shape[1]), np.nan)
+    full[0, written], full[1, written] = label, prediction
+    full[0, ~has_label] = np.nan
+    return full[0], full[1]
 
 
 def _errors(parity: Parity) -> dict[str, Any]:

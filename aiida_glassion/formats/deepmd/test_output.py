@@ -1,8 +1,6 @@
-"""Details that ``dp test -d`` writes: label and prediction of every energy, force and virial, system by system."""
+"""Details that ``dp test -d`` writes: label and prediction of every energy, force and virial."""
 
 from __future__ import annotations
-
-import io
 
 import numpy as np
 import numpy.typing as npt
@@ -13,24 +11,25 @@ DETAILS = {'energies': f'{PREFIX}.e.out', 'forces': f'{PREFIX}.f.out', 'virials'
 _WIDTH = {'energies': 1, 'forces': 3, 'virials': 9}
 
 
-def read_detail(text: str, quantity: str) -> dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+def read_detail(text: str, quantity: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Read one file; a last line that was cut is left out.
 
-    :param text: content of the file: ``# <system>: data_e pred_e`` and a row for each value, again and again.
+    The systems follow each other in the order in which they were tested; DeePMD-kit 3.2 names only the first of them,
+    and systems without such a label are passed over.
+
+    :param text: content of the file: a row for each value, label first, then prediction.
     :param quantity: key of :data:`DETAILS`.
-    :returns: system -> labels and predictions, each (n, width).
-    :raises ValueError: a line that is none of numbers.
+    :returns: labels and predictions, each (n, width).
+    :raises ValueError: a line that is none of numbers, or another number of columns.
     """
     width = _WIDTH[quantity]
-    found: dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]] = {}
-    text = text[: text.rfind('\n') + 1]
-    for block in text.split('#')[1:]:
-        head, _, body = block.partition('\n')
-        system = head.rpartition(': ')[0].strip()
-        if not body.strip():
-            continue
-        table = np.loadtxt(io.StringIO(body), ndmin=2)
-        if table.shape[1] != 2 * width:
-            raise ValueError(f'{DETAILS[quantity]}: {table.shape[1]} columns, expected {2 * width}')
-        found[system] = (table[:, :width], table[:, width:])
-    return found
+    lines = [line for line in text[: text.rfind('\n') + 1].splitlines() if line.strip() and not line.startswith('#')]
+    if not lines:
+        return np.zeros((0, width)), np.zeros((0, width))
+    try:
+        table = np.loadtxt(lines, ndmin=2)
+    except ValueError as error:
+        raise ValueError(f'{DETAILS[quantity]}: {error}') from error
+    if table.shape[1] != 2 * width:
+        raise ValueError(f'{DETAILS[quantity]}: {table.shape[1]} columns, expected {2 * width}')
+    return table[:, :width], table[:, width:]
