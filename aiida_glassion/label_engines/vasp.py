@@ -110,12 +110,10 @@ class Engine(LabelEngine):
     @classmethod
     def check(cls, frames: Frames, settings: Mapping[str, Any], inputs: Mapping[str, Any]) -> str | None:
         """Settings that make no sense, elements without POTCAR, a cutoff too low for a POTCAR, cells not periodic."""
-        from aiida_vasp.assistant.parameters import ParametersMassage
-
         if 'code' not in inputs:
             return 'vasp.code: not given; add VASP with `verdi code create core.code.installed -P vasp.vasp`'
         try:
-            ParametersMassage({'incar': vasp_inputs.incar(frames.sorted_by_element().symbols, settings)})
+            vasp_inputs.incar(frames.sorted_by_element().symbols, settings)
         except ValueError as error:
             return str(error)
         return vasp_inputs.check_frames(frames) or vasp_inputs.check_potcars(

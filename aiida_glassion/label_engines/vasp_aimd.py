@@ -13,6 +13,9 @@ from aiida_glassion.frames import Frames
 from aiida_glassion.label_engines import vasp_inputs
 from aiida_glassion.label_engines.vasp import read_steps, workchain_inputs
 
+LARGEST_SEED = 900_000_000
+"""Of VASP's RANDOM_SEED."""
+
 
 def aimd_inputs(
     frames: FramesData,
@@ -34,7 +37,7 @@ def aimd_inputs(
     :param temperature: K.
     :param n_steps: number of configurations that get labels; the first is the one given.
     :param dt: time step, fs.
-    :param seed: of the velocities, up to 900 000 000.
+    :param seed: of the velocities.
     :raises ValueError: a setting that makes no sense.
     """
     incar = vasp_inputs.incar(frames.frames.sorted_by_element().symbols, settings) | {
@@ -45,7 +48,7 @@ def aimd_inputs(
         'teend': float(temperature),
         'mdalgo': 2,
         'smass': 0,
-        'random_seed': f'{int(seed)} 0 0',
+        'random_seed': f'{int(seed) % LARGEST_SEED} 0 0',
     }
     return workchain_inputs(frames, incar, settings, inputs, attempts=1)
 

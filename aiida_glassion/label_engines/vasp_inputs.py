@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -26,7 +27,7 @@ MACHINE_TAGS = frozenset({'ncore', 'npar', 'kpar', 'nsim', 'lplane', 'lscalu', '
 ADD_FAMILY = (
     'add one: aiida-vasp potcar uploadfamily --path potpaw_PBE.54.tar.gz --name PBE.54 --description "PAW PBE 54"'
 )
-_ELSEWHERE = {'kspacing': 'k_spacing', 'kgamma': 'k_spacing', 'metagga': 'functional', 'system': ''}
+_ELSEWHERE = {'kspacing': 'k_spacing', 'kgamma': 'k_spacing', 'metagga': 'functional'}
 _ENMAX = re.compile(rb'ENMAX\s*=\s*([\d.]+)')
 
 
@@ -49,13 +50,20 @@ def incar(symbols: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]
         if not settings[name] > 0:
             raise ValueError(f'{name}: {settings[name]!r}, expected a positive number')
     for tag, value in (settings['incar'] or {}).items():
-        name = tag.lower()
+        name = _known_tag(tag)
         if name in tags or name in _ELSEWHERE or name in ('magmom', 'lorbit'):
-            raise ValueError(
-                f'incar.{tag}: decided by the settings ({_ELSEWHERE.get(name) or name}), not to be given here'
-            )
+            raise ValueError(f'incar.{tag}: decided by the setting {_ELSEWHERE.get(name, name)}, not to be given here')
         tags[name] = value
     return tags
+
+
+def _known_tag(tag: str) -> str:
+    from parsevasp.constants import incar_tags
+
+    if tag.lower() in incar_tags:
+        return tag.lower()
+    near = difflib.get_close_matches(tag.lower(), incar_tags, 1)
+    raise ValueError(f'incar.{tag}: VASP has no such tag' + (f'; did you mean {near[0].upper()}?' if near else ''))
 
 
 def moments(symbols: Sequence[str], magmom: Any) -> list[float]:
