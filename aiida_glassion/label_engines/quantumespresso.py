@@ -218,7 +218,10 @@ def _read(frames: Frames, outputs: Mapping[str, orm.Data], settings: Mapping[str
     if wrong:
         return Refused('wrong_atoms', wrong)
     arrays = {name: trajectory.get_array(name) for name in trajectory.get_arraynames()}
-    missing = [name for name in ('energy', 'forces', 'stress') if not len(arrays.get(name, ()))]
+    labels = ('energy', 'forces', 'stress')
+    missing = [name for name in labels if not len(arrays.get(name, ()))]
+    if len(missing) == len(labels):
+        return Refused('failed', 'pw.x was stopped before its SCF had converged')
     if missing:
         return Refused('missing', f'pw.x left no {", ".join(missing)}: it was stopped before it came to them')
     if not results.get('convergence_info', {}).get('scf_conv', {}).get('convergence_achieved', False):

@@ -18,6 +18,8 @@ from aiida_glassion.functions.structure import frame_structure
 
 DISPERSIONS = {'none': None, 'd3-zero': 3, 'd3-bj': 4}
 """Dispersion correction and pw.x's ``dftd3_version``: 3 is zero damping, 4 Becke-Johnson damping."""
+ONE_RANK = {'resources': {'num_machines': 1, 'num_mpiprocs_per_machine': 1}}
+"""Options of a job where none are given."""
 _SMEARINGS = ('gaussian', 'methfessel-paxton', 'marzari-vanderbilt', 'fermi-dirac')
 _POSITIVE = (
     'cutoff_factor', 'conv_thr_per_atom', 'mixing_beta', 'electron_maxstep', 'mixing_ndim', 'max_iterations',
@@ -215,7 +217,7 @@ def base_job(
     kpoints = orm.KpointsData()
     kpoints.set_kpoints_mesh(mesh(frames.cells[0], settings['k_spacing']))
     code = inputs['code']
-    options = {'resources': {'num_machines': 1}, **inputs.get('options', {})}
+    options = {**ONE_RANK, **inputs.get('options', {})}
     if code.with_mpi is not None:
         options.setdefault('withmpi', code.with_mpi)
     cards = dict(cards or {})
