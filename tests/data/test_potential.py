@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from aiida import orm
@@ -182,3 +183,19 @@ def test_import_needs_no_profile(tmp_path):
     environment = {'AIIDA_PATH': str(tmp_path)}
     done = subprocess.run([sys.executable, '-c', code], env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_model_of_deepmd_keeps_the_order_of_its_types(tmp_path):
+    fixtures = Path(__file__).parents[1] / 'fixtures' / 'deepmd'
+    node = PotentialData.from_deepmd(fixtures / 'silica_si_o.pb', notes='1000 steps').store()
+    attributes = node.base.attributes.all
+    assert (attributes['name'], attributes['kind'], attributes['cutoff']) == ('silica_si_o', 'deepmd', 4.0)
+    assert (attributes['type_map'], attributes['elements'], attributes['notes']) == (
+        ['Si', 'O'],
+        ['O', 'Si'],
+        '1000 steps',
+    )
+    assert orm.load_node(node.pk).potential.type_map == ('Si', 'O')
+    assert 'type_map' not in PotentialData.from_library('pmmcs').base.attributes.all
+    with pytest.raises(ValueError, match='cannot be read: No such file'):
+        PotentialData.from_deepmd(tmp_path / 'graph.pb')

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aiida_glassion.frames import Frames
-from aiida_glassion.kernels.segments import Segment, join_frames, join_thermo
+from aiida_glassion.kernels.segments import Segment, frame_of_step, join_deviations, join_frames, join_thermo
 
 
 def frames(first, last, every=10, stage=0):
@@ -68,3 +68,37 @@ def test_pieces_need_steps():
     bare = Frames(('Ar',), np.zeros((1, 1, 3)), np.eye(3)[None])
     with pytest.raises(ValueError, match='needs steps'):
         join_frames([bare], [Segment(0, 0, (0,), None)])
+
+
+def deviations(first, last, every=5, stage=0):
+    steps = np.arange(first, last + 1, every)
+    return {
+        'step': steps,
+        'time': steps * 0.001,
+        'stage': np.full(len(steps), stage),
+        'frame': np.full(len(steps), 99),
+        'max_force_deviation': steps * 1.0,
+    }
+
+
+def test_records_of_pieces_name_the_frames_of_the_whole():
+    """Killed after step 75 with a restart file of step 50, at which the second piece leaves a record too."""
+    pieces = [Segment(0, 0.0, (0,), until=50), Segment(0, 0.0, (0,), until=None)]
+    joined = join_deviations([deviations(0, 75), deviations(50, 120)], pieces, frame_steps=np.arange(0, 121, 10))
+    np.testing.assert_array_equal(joined['step'], np.arange(0, 121, 5))
+    np.testing.assert_array_equal(joined['max_force_deviation'], joined['step'])
+    np.testing.assert_array_equal(joined['frame'], np.where(joined['step'] % 10 == 0, joined['step'] // 10, -1))
+
+
+def test_records_of_a_piece_that_counts_from_zero_are_shifted():
+    parts = [deviations(0, 60), deviations(0, 40)]
+    joined = join_deviations(parts, [Segment(0, 0.0, (0, 1), 50), Segment(50, 0.05, (1,), None)], frame_steps=[])
+    np.testing.assert_array_equal(joined['step'], np.arange(0, 91, 5))
+    np.testing.assert_allclose(joined['time'], joined['step'] * 0.001)
+    np.testing.assert_array_equal(joined['stage'], np.where(joined['step'] <= 50, 0, 1))
+    assert set(joined['frame']) == {-1}
+
+
+def test_frame_of_step():
+    np.testing.assert_array_equal(frame_of_step(np.array([0, 5, 10, 20, 99]), [0, 10, 20]), [0, -1, 1, 2, -1])
+    assert frame_of_step(np.array([3]), []).tolist() == [-1]

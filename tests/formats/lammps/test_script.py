@@ -160,6 +160,13 @@ def test_velocities_of_the_data_file_and_frames_without_velocities():
     assert 'final.bin id type xu yu zu vx vy vz' in text
 
 
+def test_a_minimiser_among_records_of_a_committee_counts_from_far_away():
+    """Only there: its records must not be taken for those of dynamics."""
+    marked = script(mark_minimiser=True)
+    assert marked == WHOLE.replace('fix relax_cell all', 'reset_timestep 1000000000000\nfix relax_cell all', 1)
+    assert 'minimize 0 0.01 50 500\nunfix relax_cell\nreset_timestep 0\n' in marked
+
+
 @pytest.mark.parametrize(('seconds', 'clock'), [(59, '0:00:59'), (3600, '1:00:00'), (93784, '26:03:04')])
 def test_walltime(seconds, clock):
     assert f'timer timeout {clock} every 10\n' in script(walltime_seconds=seconds)
