@@ -15,6 +15,7 @@ from aiida_glassion.cli.errors import explained, set_debug
 COMMANDS: dict[str, tuple[str, str]] = {
     'setup': ('aiida_glassion.cli.setup:setup', 'Prepare this machine: AiiDA profile, computer, codes, daemon.'),
     'doctor': ('aiida_glassion.cli.doctor:doctor', 'Prove each part by a tiny real run; say what mends it.'),
+    'dataset': ('aiida_glassion.cli.dataset:dataset', 'Labelled frames in and out: import, show, split, export.'),
     'launch': ('aiida_glassion.cli.launch:launch', 'Start a study; says first what it will do.'),
     'watch': ('aiida_glassion.cli.watch:watch', 'Watch a study while it runs.'),
     'show': ('aiida_glassion.cli.show:show', 'Tables of what came out.'),

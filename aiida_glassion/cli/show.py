@@ -55,16 +55,20 @@ def room_for(node: Any) -> tuple[Callable[[Any], dict[str, Any]], Callable[..., 
     """What reads a node into a plain dictionary, and what makes tables of that."""
     from aiida.orm import ProcessNode
 
-    from aiida_glassion.cli import show_data, show_glass, show_md
+    from aiida_glassion.cli import show_data, show_dataset, show_glass, show_label, show_md
+    from aiida_glassion.data.dataset import DatasetData
     from aiida_glassion.data.frames import FramesData
     from aiida_glassion.data.potential import PotentialData
 
     if isinstance(node, PotentialData):
         return show_data.potential_summary, show_data.potential_tables
+    if isinstance(node, DatasetData):
+        return show_dataset.dataset_summary, show_dataset.dataset_tables
     if isinstance(node, FramesData):
         return show_data.frames_summary, show_data.frames_tables
     if isinstance(node, ProcessNode):
         rooms: dict[str, tuple[Any, Any]] = {
+            'LabelWorkChain': (show_label.label_summary, show_label.label_tables),
             'MeltQuenchWorkChain': (show_glass.glass_summary, show_glass.glass_tables),
             'MdWorkChain': (show_md.md_summary, show_md.md_tables),
             'MdCalculation': (show_md.md_summary, show_md.md_tables),

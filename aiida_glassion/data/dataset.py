@@ -116,6 +116,11 @@ class DatasetData(orm.Data):
         """Energy of an atom of each element that was subtracted from the energies, eV; empty: none."""
         return dict(self.base.attributes.get('energy_shifts'))
 
+    @property
+    def content_hash(self) -> str:
+        """Hash of all frames with their labels, independent of how they are cut into sets."""
+        return str(self.base.attributes.get('content_hash'))
+
     def iter_frames(self, system: str | None = None) -> Iterator[Frames]:
         """Frames set by set: at most 1000 of one system at a time, atoms grouped by element.
 
@@ -185,9 +190,13 @@ def check_one_method(datasets: Mapping[str, DatasetData]) -> None:
             raise ValueError(
                 f'{names[0]} and {name} were labelled differently ({values}); their energies do not compare'
             )
-        shifts = [dataset.energy_shifts for dataset in (first, other)]
-        shared = set(shifts[0]) & set(shifts[1])
-        if bool(shifts[0]) != bool(shifts[1]) or any(abs(shifts[0][e] - shifts[1][e]) > 1e-9 for e in shared):
+        differing = [
+            element
+            for element in sorted(set(first.elements) & set(other.elements))
+            if abs(first.energy_shifts.get(element, 0.0) - other.energy_shifts.get(element, 0.0)) > 1e-9
+        ]
+        if differing:
             raise ValueError(
-                f'{names[0]} and {name} have different energy shifts, {shifts[0]} and {shifts[1]} eV: shift one of them'
+                f'{names[0]} and {name} have different energy shifts of {", ".join(differing)}, '
+                f'{first.energy_shifts} and {other.energy_shifts} eV: shift one of them'
             )

@@ -82,3 +82,14 @@ def test_methods_do_not_mix():
     shifted = DatasetData.from_frames(frames, PBE, {'O': -430.0})
     with pytest.raises(ValueError, match='different energy shifts'):
         check_one_method({'a': pbe, 'b': shifted})
+
+
+@pytest.mark.usefixtures('aiida_profile_clean')
+def test_shifts_are_compared_by_the_elements_that_datasets_share():
+    silica, soda = labelled(('Si', 'O', 'O'), 2, 1), labelled(('Na', 'Na', 'O'), 2, 2)
+    first = DatasetData.from_frames(silica, PBE, {'O': -430.0, 'Si': -107.0})
+    check_one_method({'a': first, 'b': DatasetData.from_frames(soda, PBE, {'O': -430.0, 'Na': -1.0})})
+    with pytest.raises(ValueError, match='different energy shifts of O, '):
+        check_one_method({'a': first, 'b': DatasetData.from_frames(soda, PBE, {'Na': -1.0})})
+    with pytest.raises(ValueError, match='different energy shifts of Si, '):
+        check_one_method({'a': first, 'b': DatasetData.from_frames(silica, PBE, {'O': -430.0})})

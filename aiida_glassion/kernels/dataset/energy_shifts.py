@@ -7,7 +7,7 @@ and that a model would have to learn. A shift by element changes no force and no
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,9 @@ import numpy.typing as npt
 from aiida_glassion.frames import Frames
 
 FloatArray = npt.NDArray[np.floating[Any]]
+
+KINDS = ('least_squares', 'isolated_atoms', 'given', 'none')
+"""Where shifts may come from, see :func:`choose_shifts`."""
 
 _RANK_TOLERANCE = 1e-8
 _ATOMS_AGREE = 1e-3
@@ -159,8 +162,38 @@ def subtract_shifts(frames: Frames, shifts: Mapping[str, float]) -> Frames:
 
 
 def add_shifts(frames: Frames, shifts: Mapping[str, float]) -> Frames:
-    """Undo :func:`subtract_shifts`."""
-    return subtract_shifts(frames, {element: -value for element, value in shifts.items()})
+    """Undo :func:`subtract_shifts`; an element without a shift has none."""
+    return subtract_shifts(frames, {element: -shifts.get(element, 0.0) for element in frames.elements})
+
+
+def choose_shifts(parts: Iterable[Frames], settings: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
+    """Shifts as the settings want them, and a report on them.
+
+    :param parts: labelled frames without shifts, one set after another.
+    :param settings: ``kind``: ``least_squares`` of these frames, ``isolated_atoms`` among them, ``given`` by
+        ``shifts`` (eV per atom of each element), or ``none``.
+    :returns: eV per atom of each element, and plain values.
+    :raises ValueError: an unknown kind, or what :meth:`CompositionEnergies.fit`, :func:`shifts_of_isolated_atoms` say.
+    """
+    kind = settings.get('kind')
+    if kind not in KINDS:
+        raise ValueError(f'kind: {kind!r} is none of {", ".join(KINDS)}')
+    report: dict[str, Any] = {'kind': kind, 'units': {'shifts': 'eV per atom', 'residual': 'eV per atom'}}
+    if kind == 'least_squares':
+        sums = CompositionEnergies()
+        for frames in parts:
+            sums.add(frames)
+        fitted = sums.fit()
+        report |= {**asdict(fitted), 'message': fitted.message}
+        return fitted.shifts, report
+    shifts = {}
+    if kind == 'isolated_atoms':
+        shifts = shifts_of_isolated_atoms(parts)
+    elif kind == 'given':
+        shifts = {element: float(value) for element, value in sorted(settings.get('shifts', {}).items())}
+        if not shifts:
+            raise ValueError('shifts: none are given')
+    return shifts, {**report, 'shifts': shifts}
 
 
 def _energies(frames: Frames) -> FloatArray:

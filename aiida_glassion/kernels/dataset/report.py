@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -87,5 +87,24 @@ def refused_frames(report: Mapping[str, Any], outliers: bool, duplicates: bool) 
         if keeper in refused:
             stays[first] = frame
         else:
-            refused[frame] = f'the same geometry as frame {keeper}'
+            refused[frame] = f'the same geometry as frame {keeper} of the dataset'
     return dict(sorted(refused.items()))
+
+
+def ledger_of(refused: Mapping[int, str], systems: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Refused frames by system, as plain values.
+
+    :param refused: number of a frame -> why.
+    :param systems: name and n_frames of each, in the order in which their frames come.
+    """
+    entries: list[dict[str, Any]] = []
+    start = 0
+    for system in systems:
+        last = start + system['n_frames']
+        entries += [
+            {'frame': frame, 'system': system['name'], 'in_system': frame - start, 'reason': reason}
+            for frame, reason in refused.items()
+            if start <= frame < last
+        ]
+        start = last
+    return {'n_frames': start, 'n_refused': len(refused), 'refused': entries}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from aiida_glassion.frames import Frames
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -60,6 +63,39 @@ def split_by_formula(formulas: Mapping[str, str], n_frames: Mapping[str, int], h
             f'{"nothing" if not held_out else "everything"} would be held out; name some of {sorted(known)}'
         )
     return {name: np.full(n_frames[name], formulas[name] in held_out) for name in formulas}
+
+
+def plan_split(systems: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> BoolArray:
+    """Which frames of a dataset are held out.
+
+    :param systems: name, formula and n_frames of each, in the order in which their frames come.
+    :param settings: ``fraction`` and ``seed``, or ``held_out``: formulas.
+    :returns: (n_frames of all systems,), true where a frame is held out.
+    :raises ValueError: the settings are not one of the two, or make no split.
+    """
+    sizes = {system['name']: int(system['n_frames']) for system in systems}
+    if set(settings) == {'held_out'}:
+        formulas = {system['name']: system['formula'] for system in systems}
+        split = split_by_formula(formulas, sizes, settings['held_out'])
+    elif set(settings) == {'fraction', 'seed'}:
+        split = split_by_frame(sizes, float(settings['fraction']), int(settings['seed']))
+    else:
+        raise ValueError(f'settings: {sorted(settings)}, expected fraction and seed, or held_out')
+    return np.concatenate([split[name] for name in sizes])
+
+
+def chosen_frames(parts: Iterable[Frames], mask: BoolArray) -> Iterator[Frames]:
+    """The frames that a mask of all frames chooses.
+
+    :param parts: frames, one set after another.
+    :param mask: (n_frames of all parts,).
+    """
+    start = 0
+    for frames in parts:
+        wanted = np.flatnonzero(mask[start : start + frames.n_frames])
+        start += frames.n_frames
+        if len(wanted):
+            yield frames[wanted]
 
 
 def _quotas(n_frames: Mapping[str, int], fraction: float) -> dict[str, int]:

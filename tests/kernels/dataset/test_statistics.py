@@ -91,7 +91,7 @@ def test_report_names_what_should_go():
     assert report['duplicates'] == [{'frame': 50, 'of': 7}, {'frame': 51, 'of': 8}, {'frame': 52, 'of': 8}]
     both = refused_frames(report, outliers=True, duplicates=True)
     assert list(both) == [7, 50, 51, 52]
-    assert both[51] == 'the same geometry as frame 8'
+    assert both[51] == 'the same geometry as frame 8 of the dataset'
     assert list(refused_frames(report, outliers=False, duplicates=True)) == [50, 51, 52]
     with pytest.raises(ValueError, match='unknown setting force; there are energy_score, largest_force'):
         report_frames(lambda: iter(parts), {'force': 3})
@@ -99,4 +99,4 @@ def test_report_names_what_should_go():
 
 def test_a_good_copy_of_a_bad_frame_stays():
     report = {'outliers': [{'frame': 0, 'reason': 'bad'}], 'duplicates': [{'frame': 1, 'of': 0}, {'frame': 2, 'of': 0}]}
-    assert refused_frames(report, True, True) == {0: 'bad', 2: 'the same geometry as frame 1'}
+    assert refused_frames(report, True, True) == {0: 'bad', 2: 'the same geometry as frame 1 of the dataset'}
