@@ -20,7 +20,7 @@ def load(path):
 
 
 def test_there_is_a_launcher():
-    assert [path.parent.name for path in LAUNCHERS] == ['melt_quench']
+    assert {'melt_quench', 'label'} <= {path.parent.name for path in LAUNCHERS}
 
 
 def written(folder, tmp_path, lmp_code, packmol_code, **changes):
@@ -31,8 +31,8 @@ def written(folder, tmp_path, lmp_code, packmol_code, **changes):
     return path
 
 
-@pytest.mark.parametrize('path', LAUNCHERS, ids=lambda path: path.parent.name)
-def test_the_yaml_beside_it_makes_a_valid_builder(path, tmp_path, aiida_profile_clean, lmp_code, packmol_code):
+def test_the_yaml_beside_it_makes_a_valid_builder(tmp_path, aiida_profile_clean, lmp_code, packmol_code):
+    path = ROOT / 'melt_quench' / 'launch.py'
     builder = load(path).builder(written(path.parent, tmp_path, lmp_code, packmol_code))
     ports = builder.process_class.spec().inputs
     assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
@@ -45,3 +45,21 @@ def test_an_unknown_key_is_named(tmp_path, aiida_profile_clean, lmp_code, packmo
     path = written(ROOT / 'melt_quench', tmp_path, lmp_code, packmol_code, densty=2.3)
     with pytest.raises(ValueError, match=r'unknown densty; known are .*density'):
         load(ROOT / 'melt_quench' / 'launch.py').builder(path)
+
+
+def test_the_yaml_of_a_labelling_makes_a_valid_builder(tmp_path, aiida_profile_clean, lmp_code):
+    import ase.io
+    from ase.build import bulk
+
+    ase.io.write(tmp_path / 'melt.extxyz', [bulk('MgO', 'rocksalt', a, cubic=True) for a in (4.1, 4.2)])
+    content = yaml.safe_load((ROOT / 'label' / 'inputs.yaml').read_text()) | {'code': lmp_code.full_label}
+    path = tmp_path / 'inputs.yaml'
+    path.write_text(yaml.safe_dump(content))
+    builder = load(ROOT / 'label' / 'launch.py').builder(path)
+    ports = builder.process_class.spec().inputs
+    assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
+    assert builder.frames['melt'].n_frames == 2
+    assert builder.lammps.potential.base.attributes.get('name') == 'pmmcs'
+    path.write_text(yaml.safe_dump(content | {'engin': 'ase'}))
+    with pytest.raises(ValueError, match=r'unknown engin; known are .*engine'):
+        load(ROOT / 'label' / 'launch.py').builder(path)

@@ -12,6 +12,8 @@ from aiida_glassion.cli import debug_option
 #: name -> (where the command is, what ``glassion launch --help`` says of it).
 LAUNCHERS: dict[str, tuple[str, str]] = {
     'melt-quench': ('aiida_glassion.cli.launch_melt_quench:melt_quench', 'From a composition to a glass.'),
+    'train': ('aiida_glassion.cli.launch_train:train', 'A committee of models from labelled frames.'),
+    'label': ('aiida_glassion.cli.launch_label:label', 'Energies, forces and virials of frames, by any engine.'),
 }
 
 

@@ -58,7 +58,7 @@ def settings_of(given: Mapping[str, Any]) -> dict[str, Any]:
     settings = protocols.load('melt_quench', given['protocol'], overrides)
     name = settings.pop('protocol')
     for path, value in given['changes']:
-        settings = protocols.merge(settings, _nested(path, value, settings))
+        settings = protocols.merge(settings, nested(path, value, settings))
     for key, least in (('replicas', 1), ('n_atoms', 2)):
         value = settings[key]
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -67,7 +67,7 @@ def settings_of(given: Mapping[str, Any]) -> dict[str, Any]:
     return {'protocol': name, **settings}
 
 
-def _nested(path: str, value: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+def nested(path: str, value: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     """``a.b=value`` as a nested mapping; a number in the path is the place in a list, whose rest is kept.
 
     :raises ValueError: no such place.
@@ -86,7 +86,7 @@ def _nested(path: str, value: Any, settings: Mapping[str, Any]) -> dict[str, Any
         changed = [dict(entry) for entry in inner]
         changed[index][key] = value
         return {first: changed}
-    return {first: _nested(rest, value, inner if isinstance(inner, Mapping) else {})}
+    return {first: nested(rest, value, inner if isinstance(inner, Mapping) else {})}
 
 
 def elements_of(given: Mapping[str, Any]) -> Sequence[str]:
@@ -113,7 +113,7 @@ def potential_of(given: Mapping[str, Any]) -> tuple[Any, list[str]]:
     if name is None:
         name = launch_plan.choose_potential(elements)
     if name.isdigit() or re.fullmatch(r'[0-9a-f]{8}-[0-9a-f-]{27}', name):
-        return _potential_node(name, elements), []
+        return potential_node(name, elements), []
     if name.endswith(('.yaml', '.yml')) or Path(name).is_file():
         node = PotentialData.from_file(name)
         node.potential.check_covers(elements)
@@ -127,7 +127,13 @@ def potential_of(given: Mapping[str, Any]) -> tuple[Any, list[str]]:
     return PotentialData.from_potential(potential), warnings
 
 
-def _potential_node(identifier: str, elements: Sequence[str]) -> Any:
+def potential_node(identifier: str, elements: Sequence[str]) -> Any:
+    """Potential by pk or UUID.
+
+    :param elements: what it must cover.
+    :raises GlassionError: no such node, or no potential.
+    :raises ValueError: it lacks an element.
+    """
     from aiida.common.exceptions import NotExistent
     from aiida.orm import load_node
     from aiida_lammps.data.potential import LammpsPotentialData

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from aiida.plugins import CalculationFactory, WorkflowFactory
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.lj import LennardJones
+from rich.console import Console
 
 from aiida_glassion.cli.engines import find_lammps
+from aiida_glassion.cli.show_label import label_summary, label_tables
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.formats.deepmd.systems import read_system
@@ -149,6 +152,24 @@ def silica(n_frames=4):
     return Frames(frames.symbols, frames.positions, frames.cells)
 
 
+def check_show(node):
+    """What `glassion show` prints of a labelling with one refused frame."""
+    console = Console(width=200, record=True, file=io.StringIO())
+    for part in label_tables(label_summary(node)):
+        console.print(part)
+    said = ' '.join(console.export_text().split())
+    for words in (
+        'labelled 3 frames',
+        'refused 1: 1 failed; 0% tolerated',
+        'jobs 4 of 4 begun have ended, 2 failed, 2 from the cache',
+        '3 frames with energies, forces, virials',
+        'engine lammps, protocol teacher',
+        'melt 1 failed',
+        f'melt: pk {node.outputs.refused.melt.pk}',
+    ):
+        assert words in said, (words, said)
+
+
 def test_one_bad_frame_costs_only_itself(lmp_code):
     """The repaired pair potential is a table: two atoms too close for it stop LAMMPS, and with it the whole group."""
     frames = silica()
@@ -169,6 +190,7 @@ def test_one_bad_frame_costs_only_itself(lmp_code):
     assert node.exit_status == 500
     assert node.exit_message.startswith('1 of 4 frames got no label: 1 failed; melt 1:')
     assert strict['dataset'].n_frames == 3
+    check_show(node)
     jobs = [called for called in node.called if isinstance(called, orm.CalcJobNode)]
     assert sum(job.base.caching.is_created_from_cache for job in jobs) == 2, 'those that ended well are not run again'
 
