@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shlex
@@ -94,7 +95,7 @@ def find_lammps(path: Path | None = None) -> Program | None:
     path = path or find('lmp')
     if path is None:
         return None
-    interpreter = _interpreter(path)
+    interpreter = interpreter_of(path)
     if interpreter is None:
         return Program(path.absolute())
     answer = subprocess.run([interpreter, '-c', _BEHIND_WRAPPER], capture_output=True, text=True, check=False)
@@ -114,6 +115,22 @@ def find_packmol(path: Path | None = None) -> Program | None:
     return Program(path.absolute()) if path else None
 
 
+def find_dp() -> Path | None:
+    """Find DeePMD-kit's ``dp`` on PATH.
+
+    The ``dp`` beside this Python is left aside unless a backend is installed there too: AiiDA's environment has
+    DeePMD-kit only to check inputs.
+    """
+    beside = Path(sys.executable).parent
+    has_backend = any(importlib.util.find_spec(name) is not None for name in ('tensorflow', 'torch'))
+    places = [Path(entry).absolute() for entry in os.environ.get('PATH', '').split(os.pathsep) if entry]
+    for place in [beside, *places]:
+        path = place / 'dp'
+        if path.is_file() and os.access(path, os.X_OK) and (has_backend or place != beside):
+            return path
+    return None
+
+
 def mpirun_candidates(lammps: Path | None) -> list[Path]:
     """Return the ``mpirun`` of this machine: beside LAMMPS, in its environment, beside this Python, on PATH."""
     places = [] if lammps is None else [lammps.parent, *(parent / 'bin' for parent in lammps.parents[:5])]
@@ -130,7 +147,7 @@ def mpirun_command(path: Path) -> list[str]:
     return [str(path), *root, '-np', '{tot_num_mpiprocs}']
 
 
-def _interpreter(path: Path) -> str | None:
+def interpreter_of(path: Path) -> str | None:
     """Python of a script, None where the file is no Python script."""
     with path.open('rb') as handle:
         first = handle.readline(512)

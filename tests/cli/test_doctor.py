@@ -39,6 +39,7 @@ def test_prepared_machine_works_but_for_the_daemon(at_home):
     seen = verdicts(done.stdout)
     assert seen.pop('daemon') == 'warning'
     assert seen.pop('vasp') == 'skipped'
+    assert seen.pop('dp') == 'skipped'
     assert set(seen.values()) == {'ok'}
     parts = {'python', 'profile', 'storage', 'broker', 'lmp@localhost', 'lmp@localhost, 2 ranks', 'packmol@localhost'}
     assert set(seen) == parts

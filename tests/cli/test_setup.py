@@ -59,7 +59,8 @@ def test_what_is_made(at_home, home):
     assert seen['auth']['safe_interval'] == 0
     assert seen['cached'] == [True, True, False]
     plugins = {label: plugin for label, (_, plugin) in seen['codes'].items()}
-    assert plugins == {'lmp@localhost': 'glassion.md', 'packmol@localhost': 'glassion.packmol'}
+    on_path = {'pw@localhost': 'quantumespresso.pw'} if shutil.which('pw.x') else {}
+    assert plugins == {'lmp@localhost': 'glassion.md', 'packmol@localhost': 'glassion.packmol', **on_path}
     assert all(Path(path).is_absolute() and Path(path).is_file() for path, _ in seen['codes'].values())
 
 
@@ -115,6 +116,37 @@ def test_another_program_is_refused(option, code, glassion):
     assert done.returncode == 1
     assert f'✗ {code}' in done.stdout
     assert '/bin/true does not start, or is another program' in done.stdout
+
+
+@pytest.mark.engine
+def test_learning_engines_are_stored_with_the_lammps_that_belongs_to_them(glassion, run_in, tmp_path, dp, gap_fit, pw):
+    options = ['--dp', dp, '--gap-fit', gap_fit]
+    done = glassion('setup', '--no-daemon', *options, GLASSION_PW=pw)
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = inspect(lambda *arguments: run_in(tmp_path, *arguments))
+    assert seen['codes']['dp@localhost'] == [dp, 'glassion.deepmd.train']
+    assert seen['codes']['gap_fit@localhost'] == [gap_fit, 'glassion.gap.train']
+    assert seen['codes']['pw@localhost'] == [pw, 'quantumespresso.pw']
+    path, plugin = seen['codes']['lmp-deepmd@localhost-deepmd']
+    assert plugin == 'glassion.md'
+    assert Path(path).is_relative_to(Path(dp).parents[1])
+    assert f'localhost-deepmd: {Path(dp).parent / "mpirun"}' in done.stdout
+    again = glassion('setup', '--no-daemon', *options, GLASSION_PW=pw)
+    assert 'Nothing to do' in again.stdout
+    foreign = glassion('setup', '--no-daemon', '--dp', '/bin/true')
+    assert foreign.returncode == 1
+    assert '/bin/true does not start, or is another program' in foreign.stdout
+    assert 'glassion setup --dp PATH' in foreign.stdout
+
+
+def test_a_program_of_the_same_name_on_the_path_is_left_alone(glassion, run_in, tmp_path):
+    other = tmp_path / 'bin' / 'gap_fit'
+    other.parent.mkdir()
+    other.write_text('#!/bin/sh\necho something else\n')
+    other.chmod(0o755)
+    done = glassion('setup', '--no-daemon', PATH=f'{other.parent}:/usr/bin:/bin')
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'gap_fit' not in done.stdout
 
 
 def test_missing_engine_is_named_with_what_mends_it(glassion, tmp_path):
