@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def problems_of(line: str) -> list[str]:
         for name in (*parameter.opts, *parameter.secondary_opts)
     }
     problems, arguments = [], []
+    book = f'label_{words[words.index("--engine") + 1]}' if '--engine' in words else 'melt_quench'
     while words:
         word = words.pop(0)
         if not word.startswith('-'):
@@ -93,14 +95,15 @@ def problems_of(line: str) -> list[str]:
         if name not in options:
             problems.append(f'{command.name} has no option {name}')
         elif not options[name].is_flag:
-            problems += problems_of_value(options[name], value or (words.pop(0) if words else ''))
-    at_most = sum(parameter.nargs for parameter in command.params if isinstance(parameter, click.Argument))
+            problems += problems_of_value(options[name], value or (words.pop(0) if words else ''), book)
+    takes = [parameter.nargs for parameter in command.params if isinstance(parameter, click.Argument)]
+    at_most = len(arguments) if -1 in takes else sum(takes)
     if len(arguments) > at_most:
         problems.append(f'{command.name} takes {at_most} arguments, not {arguments}')
     return problems
 
 
-def problems_of_value(option: click.Option, value: str) -> list[str]:
+def problems_of_value(option: click.Option, value: str, book: str) -> list[str]:
     from aiida_glassion.potentials import library
     from aiida_glassion.workchains import protocols
 
@@ -108,7 +111,7 @@ def problems_of_value(option: click.Option, value: str) -> list[str]:
         return [f'{option.opts[0]} without a value']
     if value.isupper() or value.startswith('$'):  # a place holder such as NAME
         return []
-    known = {'--protocol': list(protocols.available('melt_quench')), '--potential': list(library.available())}
+    known = {'--protocol': list(protocols.available(book)), '--potential': list(library.available())}
     if option.opts[0] in known and '.' not in value and value not in known[option.opts[0]]:
         return [f'{option.opts[0]}: there is no {value!r}']
     if isinstance(option.type, click.Path):
@@ -117,15 +120,19 @@ def problems_of_value(option: click.Option, value: str) -> list[str]:
         converted = option.type.convert(value, option, None)
     except click.BadParameter as error:
         return [f'{option.opts[0]}: {error.message}']
-    return problems_of_setting(*converted) if option.opts[0] == '--set' else []
+    return problems_of_setting(*converted, book) if option.opts[0] == '--set' else []
 
 
-def problems_of_setting(path: str, value: Any) -> list[str]:
+def problems_of_setting(path: str, value: Any, book: str) -> list[str]:
     from aiida_glassion.cli.launch_inputs import settings_of
+    from aiida_glassion.workchains import protocols
 
     nothing = dict.fromkeys(('atoms', 'replicas', 'melt_temperature', 'rates', 'protocol'))
     try:
-        settings_of({**nothing, 'changes': [(path, value)]})
+        if book == 'melt_quench':
+            settings_of({**nothing, 'changes': [(path, value)]})
+        else:
+            protocols.load(book, None, reduce(lambda inner, key: {key: inner}, reversed(path.split('.')), value))
     except ValueError as error:
         return [f'--set {path}: {error}']
     return []
@@ -153,6 +160,8 @@ def test_command_shown_is_understood(page, line):
         'glassion launch melt-quench SiO2 --ranks many',
         'glassion launch melt-quench SiO2 --set relax.sampel.duration=3',
         'glassion launch melt-quench SiO2 P2O5',
+        'glassion launch label melt.extxyz --engine vasp --set kspacing=0.5',
+        'glassion launch label melt.extxyz --engine vasp --protocol pmmcs',
     ],
 )
 def test_what_is_wrong_would_be_seen(line):

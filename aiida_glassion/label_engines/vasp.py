@@ -18,7 +18,7 @@ from aiida_glassion.frames import FloatArray, Frames, IntArray
 from aiida_glassion.label_engines import vasp_inputs
 from aiida_glassion.label_engines.engine import LabelEngine, Refused
 
-ENERGY = 'free energy F = E - TS of the smeared electrons (e_fr_energy), whose derivatives the forces and stress are'
+ENERGY = 'free energy F = E - TS (e_fr_energy)'
 SETTINGS = {
     'poscar_precision': 12,
     'parser_settings': {

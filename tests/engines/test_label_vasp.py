@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from ase.io import read
 
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.frames import Frames
+from aiida_glassion.label_engines.vasp import Engine
+from aiida_glassion.label_engines.vasp_aimd import aimd_inputs, read_aimd
+from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.label import LabelWorkChain
 
 RUNS = Path(__file__).parent.parent / 'fixtures' / 'vasp_mock'
@@ -33,7 +37,9 @@ def pymatgen_read(case: str, tmp_path: Path):
 
     file = tmp_path / 'vasprun.xml'
     file.write_bytes(gzip.decompress((RUNS / case / 'out' / 'vasprun.xml.gz').read_bytes()))
-    return Vasprun(str(file), parse_potcar_file=False, parse_dos=False, parse_eigen=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # it finds five steps of a relaxation not relaxed
+        return Vasprun(str(file), parse_potcar_file=False, parse_dos=False, parse_eigen=False)
 
 
 def label(code, family, frames, elements, **overrides):
@@ -100,3 +106,17 @@ def test_spin_keeps_the_moment_of_each_site(potcar_family, vasp_code):
     assert node.is_finished_ok, node.exit_message
     (labelled,) = results['dataset'].iter_frames()
     np.testing.assert_allclose(labelled.magnetisations, [[0.630]])
+
+
+@pytest.mark.engine
+def test_every_step_of_a_dynamics_is_labelled(potcar_family, vasp_code, tmp_path):
+    settings = protocols.load('label_vasp', 'napso', {'potential_family': potcar_family})
+    inputs = Engine.inputs_from_settings(vasp_code, settings, elements=['Si'])
+    start = recorded_frame('silicon_dynamics')
+    process, built = aimd_inputs(FramesData(frames=start), settings, inputs, 300.0, 5, 2.0, seed=7)
+    _, node = run_get_node(process, **built)
+    assert node.is_finished_ok, node.exit_message
+    steps = read_aimd(start, Engine.outputs(node), settings)
+    reference = pymatgen_read('silicon_dynamics', tmp_path).ionic_steps
+    assert [step.energies[0] for step in steps] == pytest.approx([step['e_fr_energy'] for step in reference])
+    np.testing.assert_allclose([step.forces[0] for step in steps], [step['forces'] for step in reference])

@@ -278,8 +278,8 @@ class TestRefused:
 
 class TestSteps:
     def test_every_ionic_step_is_a_labelled_frame(self, aiida_profile):
-        steps = images('silicon_relaxation')
-        found = read_aimd(Frames.from_ase(steps[0]), retrieved(recorded('silicon_relaxation')), settings())
+        steps = images('silicon_dynamics')
+        found = read_aimd(Frames.from_ase(steps[0]), retrieved(recorded('silicon_dynamics')), settings())
         assert len(found) == len(steps) == 5
         for frame, image in zip(found, steps, strict=True):
             assert frame.n_frames == 1
@@ -293,21 +293,21 @@ class TestSteps:
 
     def test_a_run_that_was_stopped_keeps_its_complete_steps(self, aiida_profile):
         """Derived: the recorded file, cut in the fourth step."""
-        xml = recorded('silicon_relaxation')
+        xml = recorded('silicon_dynamics')
         ends = [match.end() for match in re.finditer(b'</calculation>', xml)]
-        found = read_aimd(Frames.from_ase(images('silicon_relaxation')[0]), retrieved(xml[: ends[2] + 500]), settings())
+        found = read_aimd(Frames.from_ase(images('silicon_dynamics')[0]), retrieved(xml[: ends[2] + 500]), settings())
         assert len(found) == 3
 
     def test_steps_that_did_not_converge_are_left_out(self, aiida_profile):
         """Derived: the recorded file with the last SCF energy of its second step moved, and NELM = 9."""
-        xml = recorded('silicon_relaxation').replace(b'<i type="int" name="NELM">    20</i>', b'<i name="NELM">9</i>')
+        xml = recorded('silicon_dynamics').replace(b'<i type="int" name="NELM">    20</i>', b'<i name="NELM">9</i>')
         first, second, *rest = xml.split(b'</calculation>')
         parts = re.split(rb'(?=<structure>)', second, maxsplit=1)
         energies = list(re.finditer(rb'"e_fr_energy">\s*([-\d.]+)', parts[0]))
         start, end = energies[-1].span(1)
         parts[0] = parts[0][:start] + b'-2.6' + parts[0][end:]
         xml = b'</calculation>'.join([first, b''.join(parts), *rest])
-        found = read_aimd(Frames.from_ase(images('silicon_relaxation')[0]), retrieved(xml), settings())
+        found = read_aimd(Frames.from_ase(images('silicon_dynamics')[0]), retrieved(xml), settings())
         assert [frame.energies[0] for frame in found] == pytest.approx(
             [-6.50214658, -3.97478321, -8.48347235, -10.5373184]
         )
