@@ -206,11 +206,13 @@ def potcar_family(aiida_profile_clean, tmp_path):
 
     folder = tmp_path / 'potpaw_PBE'
     highest = {'P': 255.04, 'S': 258.689, 'Zn': 276.723, 'Si': 245.345, 'Li_sv': 499.034, 'Li': 140.0, 'Na': 101.968}
+    kinds = dict.fromkeys(highest, 'PAW_PBE') | {'Cl': 'PAW'}
+    highest['Cl'] = 262.472
     for name, enmax in highest.items():
         (folder / name).mkdir(parents=True)
-        header = f'   VRHFIN ={name.split("_")[0]}:\n   LEXCH  = PE\n   TITEL  = PAW_PBE {name} 01Jan2000\n'
+        header = f'   VRHFIN ={name.split("_")[0]}:\n   LEXCH  = PE\n   TITEL  = {kinds[name]} {name} 01Jan2000\n'
         (folder / name / 'POTCAR').write_text(
-            f'  PAW_PBE {name} 01Jan2000\n   1.0\n parameters from PSCTR are:\n{header}'
+            f'  {kinds[name]} {name} 01Jan2000\n   1.0\n parameters from PSCTR are:\n{header}'
             f'   ENMAX  =  {enmax:.3f}; ENMIN  =  100.000 eV\n END of PSCTR-controll parameters\n End of Dataset\n'
         )
     PotcarData.upload_potcar_family(str(folder), 'PBE', 'headers only, for tests', stop_if_existing=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -131,17 +132,31 @@ def check_potcars(elements: Iterable[str], settings: Mapping[str, Any], potcars:
     if missing:
         return f'vasp.potcars: none for {", ".join(missing)}; name every element of the study in `elements`'
     for element in elements:
-        name = potcars[element].full_name
+        name, title = potcars[element].full_name, potcars[element].title
+        if 'PBE' not in title:
+            return f'vasp.potcars: {name} is {title!r}, not made for PBE; take the family that is'
         try:
-            enmax = _ENMAX.search(potcars[element].get_content())
+            enmax = _enmax(potcars[element].sha512)
         except NotExistent:
             return f'vasp.potcars: the file of {name} is not in this profile, only its record; upload the family'
-        if enmax and float(enmax.group(1)) > settings['encut']:
+        if enmax > settings['encut']:
             return (
-                f'encut: {settings["encut"]} eV is below the ENMAX of POTCAR {name}, {float(enmax.group(1))} eV: raise '
-                f'it, or take a softer POTCAR; {_offered(settings["potential_family"], element)}'
+                f'encut: {settings["encut"]} eV is below the ENMAX of POTCAR {name}, {enmax} eV: raise it, '
+                f'or take a softer POTCAR; {_offered(settings["potential_family"], element)}'
             )
     return None
+
+
+@lru_cache(maxsize=256)
+def _enmax(sha512: str) -> float:
+    """ENMAX in a POTCAR of the profile, eV; 0 where it says none.
+
+    :raises NotExistent: there is no such file.
+    """
+    from aiida_vasp.data.potcar import PotcarFileData
+
+    found = _ENMAX.search(PotcarFileData.find_one(sha512=sha512).get_content())
+    return float(found.group(1)) if found else 0.0
 
 
 def check_frames(frames: Frames) -> str | None:

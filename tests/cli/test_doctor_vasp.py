@@ -39,7 +39,7 @@ def test_code_without_potcars(machine, vasp_code):
 
 
 def test_code_and_potcars(potcar_family, machine, vasp_code):
-    assert found(machine)['POTCARs PBE'] == ('ok', '7 POTCARs of 6 elements', None)
+    assert found(machine)['POTCARs PBE'] == ('ok', '8 POTCARs of 7 elements', None)
 
 
 def test_potcars_whose_files_are_not_here(potcar_family, machine, vasp_code):

@@ -134,6 +134,7 @@ class TestInputs:
             ({}, ['Na'], "the family 'PBE' has no Na_pv for Na; it has Na for Na"),
             ({}, ['He'], 'potcars: none named for He; it has nothing for He'),
             ({'potcars': {'Li': 'Li_sv'}}, ['Li'], 'below the ENMAX of POTCAR Li_sv, 499.034 eV.*it has Li, Li_sv'),
+            ({}, ['Cl'], "Cl is 'PAW Cl 01Jan2000', not made for PBE"),
             ({}, [], 'elements: give those of the whole study'),
         ],
     )
