@@ -55,7 +55,7 @@ def room_for(node: Any) -> tuple[Callable[[Any], dict[str, Any]], Callable[..., 
     """What reads a node into a plain dictionary, and what makes tables of that."""
     from aiida.orm import ProcessNode
 
-    from aiida_glassion.cli import show_data, show_dataset, show_glass, show_label, show_md
+    from aiida_glassion.cli import show_data, show_dataset, show_glass, show_label, show_md, show_train
     from aiida_glassion.data.dataset import DatasetData
     from aiida_glassion.data.frames import FramesData
     from aiida_glassion.data.potential import PotentialData
@@ -70,6 +70,8 @@ def room_for(node: Any) -> tuple[Callable[[Any], dict[str, Any]], Callable[..., 
         rooms: dict[str, tuple[Any, Any]] = {
             'LabelWorkChain': (show_label.label_summary, show_label.label_tables),
             'MeltQuenchWorkChain': (show_glass.glass_summary, show_glass.glass_tables),
+            'TrainWorkChain': (show_train.train_summary, show_train.train_tables),
+            **dict.fromkeys(show_train.JOBS, (show_train.job_summary, show_train.job_tables)),
             'MdWorkChain': (show_md.md_summary, show_md.md_tables),
             'MdCalculation': (show_md.md_summary, show_md.md_tables),
             'PackmolCalculation': (show_data.packmol_summary, show_data.packmol_tables),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from aiida_glassion.cli.watch_training import Learning, describe, waiting_labels
 from aiida_glassion.cli.watch_tree import Task
 from aiida_glassion.kernels.build.melt_quench import longer_melt_schedule, melt_schedule, quench_schedule, rate_label
 
@@ -54,7 +55,14 @@ def rows_of(task: Task) -> list[Row]:
         return list(_replicas(task, task.settings))
     if task.process == 'MeltQuenchReplicaWorkChain' and task.settings:
         return list(_replica(task.label, task, task.settings))
-    return [_single(name, member) for name, member in _jobs(task)]
+    is_committee = task.process == 'TrainWorkChain' and task.children
+    jobs = [job for child in task.children for job in _jobs(child)] if is_committee else list(_jobs(task))
+    rows = [_training(name, job) if job.learning else _single(name, job) for name, job in jobs]
+    if task.process == 'TrainWorkChain' and task.settings and task.is_working:
+        steps = int(task.settings['parameters'].get('training', {}).get('numb_steps', 0))
+        labels = waiting_labels(task.settings['committee'], (child.label for child in task.children))
+        rows += [Row(label, 'waits for its turn', WAITING, 0, steps) for label in labels]
+    return rows
 
 
 def totals_of(rows: list[Row]) -> Totals:
@@ -188,13 +196,35 @@ def _steps_done(task: Task) -> int:
 def _jobs(task: Task, path: str = '') -> Iterator[tuple[str, Task]]:
     """Every MD and every other CalcJob below a process, with its path of link labels."""
     name = '/'.join(part for part in (path, task.label) if part)
-    is_leaf = task.process in ('MdWorkChain', 'MdCalculation') or not task.children
+    is_leaf = task.process in ('MdWorkChain', 'MdCalculation', 'TrainMemberWorkChain') or not task.children
     if is_leaf:
-        if task.schedule is not None or task.job_state is not None or not path:
+        if task.schedule is not None or task.job_state is not None or task.learning is not None or not path:
             yield name, task
         return
     for child in task.children:
         yield from _jobs(child, name)
+
+
+def _training(name: str, task: Task) -> Row:
+    """Row of a training: the newest job of a member says how far it is."""
+    newest = task.children[-1] if task.children and task.children[-1].learning else task
+    learning = newest.learning or Learning(0, 0)
+    if task.is_done:
+        return Row(name, 'done', DONE, learning.steps, learning.steps)
+    if task.failure:
+        return Row(name, 'failed', FAILED, learning.step, learning.steps, reason=task.failure)
+    if newest.job_state not in (None, 'running', 'submitted', 'done'):
+        return Row(name, str(newest.job_state), RUNNING, learning.step, learning.steps)
+    seconds = learning.seconds_per_batch
+    return Row(
+        name,
+        describe(learning),
+        RUNNING,
+        learning.step,
+        learning.steps,
+        steps_per_second=1 / seconds if seconds else None,
+        left=(learning.steps - learning.step) * seconds if seconds else None,
+    )
 
 
 def _single(name: str, task: Task) -> Row:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aiida_glassion.cli.progress import JobProgress, job_progress, read_remote
+from aiida_glassion.cli.watch_training import TRAININGS, Learning, learning_of_ended, read_learning, steps_of
 from aiida_glassion.schedule import Schedule, read_schedule
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Task:
     :param settings: of a melt-quench.
     :param reached: ps of the schedule that an ended MD job came to.
     :param progress: of a running MD job.
+    :param learning: of a training, or one of its jobs.
     :param children: what it called, in order.
     """
 
@@ -41,6 +43,7 @@ class Task:
     settings: dict[str, Any] | None = None
     reached: float | None = None
     progress: JobProgress | None = None
+    learning: Learning | None = None
     children: tuple[Task, ...] = field(default=())
 
     @property
@@ -103,6 +106,7 @@ class TreeReader:
             settings=node.inputs.settings.get_dict() if 'settings' in node.inputs else None,
             children=tuple(self.read(child, name) for child, name in _called(node)),
             **(self._md(node) if node.process_label == 'MdCalculation' else {}),
+            **(self._learning(node) if node.process_label in TRAININGS else {}),
         )
         if not task.is_working:
             self._ended[pk] = task
@@ -124,6 +128,18 @@ class TreeReader:
             self._transports.pop(node.computer.pk, None)
             self.problems.append(f'the log of job {node.pk} cannot be read now: {error}')
         return {'progress': job_progress(text, schedule, point.get('stage', 0), point.get('step', 0))}
+
+    def _learning(self, node: Any) -> dict[str, Any]:
+        """How far a training is or came; of a member only what it is to do, its newest job knows the rest."""
+        if node.is_terminated:
+            return {'learning': learning_of_ended(node)}
+        if node.process_label == 'DeepmdTrainCalculation':
+            try:
+                return {'learning': read_learning(node, self._transport(node.computer))}
+            except Exception as error:  # as for MD
+                self._transports.pop(node.computer.pk, None)
+                self.problems.append(f'the log of job {node.pk} cannot be read now: {error}')
+        return {'learning': Learning(0, steps_of(node))}
 
     def _transport(self, computer: Any) -> Any:
         """Open connection to a computer, kept for the next look."""

@@ -9,11 +9,25 @@ from typing import Any
 from aiida import orm
 from aiida.common.links import LinkType
 
+from aiida_glassion.data.dataset import DatasetData
+
 SHOWN_REPLICAS = 3
 """Of siblings of one kind so many are drawn with all that they called; failed ones always are (up to twice that)."""
 SHOWN_LEAVES = 8
 
-_KEY_INPUTS = ('composition', 'configuration', 'potential', 'settings', 'seed', 'density', 'oxidation_states', 'code')
+_KEY_INPUTS = (
+    'composition',
+    'configuration',
+    'datasets',
+    'test',
+    'potential',
+    'settings',
+    'seed',
+    'density',
+    'oxidation_states',
+    'code',
+)
+_NOT_TOLD = ('remote_folder', 'retrieved')
 
 
 @dataclass
@@ -109,6 +123,8 @@ def _output_names(node: orm.ProcessNode) -> dict[str, str]:
         below = [child for _, child in called(node) if isinstance(child, orm.WorkflowNode)]
         for process in (node, *below):
             for link in process.base.links.get_outgoing(link_type=LinkType.RETURN).all():
+                if link.link_label in _NOT_TOLD:
+                    continue
                 names[link.node.uuid] = link.link_label.replace('__', '.')
     return names
 
@@ -150,8 +166,9 @@ def _read_inputs(node: orm.ProcessNode) -> list[tuple[str, str]]:
     inputs = []
     for key in _KEY_INPUTS:
         for label in sorted(found):
-            if label.split('__')[-1] == key:
-                name = label.replace('__', '.') if key == 'code' else key
+            is_member = label.startswith(f'{key}__')
+            if is_member or label.split('__')[-1] == key:
+                name = label.replace('__', '.') if key == 'code' or is_member else key
                 inputs.append((name, _preview(found[label])))
     return inputs
 
@@ -165,6 +182,8 @@ def _preview(node: Any) -> str:
     elif isinstance(node, orm.Dict):
         content = node.get_dict()
         text = str(content.get('protocol') or ', '.join(f'{key}: {value}' for key, value in content.items()))
+    elif isinstance(node, DatasetData):
+        text = f'{node.n_frames} frames'
     else:
         counts = node.base.attributes.get('counts', None)
         text = node.base.attributes.get('name', None) or (

@@ -159,9 +159,9 @@ def _sentences(
             )
     if (relative := _relative(errors)) > _LEARNED_LITTLE:
         numbers = f'{errors["force"]["rmse"]["mean"]:.3g} of {errors["force"]["reference_rms"]:.3g} meV/Å'
-        text = f'The force error is {100 * relative:.0f} % of the forces themselves ({numbers}): little was learned.'
-        reason.append(text)
-        warnings.append(text)
+        warnings.append(
+            f'The force error is {100 * relative:.0f} % of the forces themselves ({numbers}): little was learned.'
+        )
     leak = verdict['leak']
     if leak['n_near']:
         warnings.append(
