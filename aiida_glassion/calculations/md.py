@@ -197,7 +197,7 @@ class MdCalculation(LammpsRawCalculation):
             322, 'ERROR_RUNAWAY', invalidates_cache=True, message='Temperature or pressure ran away: {reason}'
         )
         spec.exit_code(
-            420,
+            413,
             'ERROR_LEFT_TRUSTED_REGION',
             message='The models of the committee no longer agree: {reason}',
         )

@@ -69,7 +69,7 @@ class MdWorkChain(BaseRestartWorkChain):
             411, 'ERROR_EXPLODED', message='The run explodes, also with a timestep of {timestep:g} fs: {reason}'
         )
         spec.exit_code(
-            420,
+            413,
             'ERROR_LEFT_TRUSTED_REGION',
             message='The run ended with what came before: {reason}',
         )

@@ -145,10 +145,10 @@ def test_the_run_ends_where_the_models_no_longer_agree(inputs):
         outputs, node = run_get_node(
             WorkflowFactory('glassion.md'), md=md | {'monitors': {'runaway': orm.Dict(monitor)}}
         )
-        assert node.exit_status == 420, (node.exit_status, node.exit_message)
+        assert node.exit_status == 413, (node.exit_status, node.exit_message)
         assert 'above 0.4 eV/Å for 3 records' in node.exit_message
         (called,) = (child for child in node.called if isinstance(child, orm.CalcJobNode))
-        assert called.exit_status == 420
+        assert called.exit_status == 413
         assert set(outputs) >= {'trajectory', 'thermo', 'deviations', 'results'}
         assert 'final' not in outputs
         ends.append(outputs)

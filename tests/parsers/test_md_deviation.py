@@ -92,7 +92,7 @@ def test_every_frame_has_its_record(whole):
 
 def test_where_trust_ended_what_came_before_is_kept(parse, whole):
     outputs, status = parse(FILES, stop_above=0.45, stop_after=2)
-    assert status == 420
+    assert status == 413
     assert outputs['results']['left_trusted_region'] == {
         'step': 30, 'stage': 1, 'records': 2, 'deviation': 0.4599209, 'level': 0.45
     }  # fmt: skip
@@ -123,7 +123,7 @@ def test_it_does_not_matter_when_the_monitor_looked(parse, more):
         end = FILES[name].find(b'\n', first + 1) + 1 if name != 'stage_01.bin' else first
         cut[name] = FILES[name][: end + int(more * (len(FILES[name]) - end))]
     outputs, status = parse(cut, stop_above=0.45, stop_after=2)
-    assert status == 420
+    assert status == 413
     for name in ('thermo', 'deviations'):
         for key, array in wanted[name].arrays.items():
             np.testing.assert_array_equal(outputs[name].arrays[key], array)
@@ -142,7 +142,7 @@ def test_a_level_never_reached_changes_nothing(parse, whole):
 def test_a_run_that_exploded_first_is_still_an_explosion(parse):
     """What ran away before trust ended is for a softer retry; what did so after it is beyond the end."""
     log = FILES[LOG_FILE]
-    for step, expected in ((b'        20  ', 322), (b'        55  ', 420)):
+    for step, expected in ((b'        20  ', 322), (b'        55  ', 413)):
         start = log.index(b'\n' + step) + len(step) + 1
         hot = log[:start] + b'9e9 ' + log[start:].lstrip().split(b' ', 1)[1]
         assert parse({**FILES, LOG_FILE: hot}, stop_above=0.45, stop_after=2)[1] == expected
@@ -153,7 +153,7 @@ def test_lost_atoms_after_the_end_of_trust(parse):
     cut = (
         log[: log.index(b'\nGLASSION done 1') + 1] + b'ERROR: Lost atoms: original 24 current 23 (src/thermo.cpp:492)\n'
     )
-    assert parse({**FILES, LOG_FILE: cut}, stop_above=0.45, stop_after=2)[1] == 420
+    assert parse({**FILES, LOG_FILE: cut}, stop_above=0.45, stop_after=2)[1] == 413
     assert parse({**FILES, LOG_FILE: cut})[1] == 320
 
 
