@@ -29,7 +29,8 @@ def settings(protocol='napso', **overrides):
 
 
 def recorded(case: str, name: str = 'vasprun.xml') -> bytes:
-    return gzip.decompress((RUNS / case / 'out' / f'{name}.gz').read_bytes())
+    folder = RUNS / case / 'out' if (RUNS / case).exists() else RUNS.parent / 'vasp' / case
+    return gzip.decompress((folder / f'{name}.gz').read_bytes())
 
 
 def images(case: str):
@@ -177,7 +178,7 @@ class TestInputs:
 
 
 class TestRead:
-    @pytest.mark.parametrize('case', ['silicon', 'zinc_thiophosphate'])
+    @pytest.mark.parametrize('case', ['silicon', 'zinc_thiophosphate', 'born_effective_charge'])
     def test_labels_are_those_that_ase_reads(self, aiida_profile, case):
         (image,) = images(case)
         frames, order = interleaved(Frames.from_ase(image))
@@ -188,6 +189,12 @@ class TestRead:
         np.testing.assert_allclose(labelled.forces[0], image.get_forces()[order], atol=1e-9)
         virial = -image.get_volume() * image.get_stress(voigt=False)
         np.testing.assert_allclose(labelled.virials[0], virial, rtol=1e-6, atol=1e-6)
+
+    def test_energy_of_a_run_that_goes_on_with_linear_response(self, aiida_profile):
+        frames = Frames.from_ase(images('born_effective_charge')[0])
+        (labelled,) = Engine.read(frames, retrieved(recorded('born_effective_charge')), settings())
+        assert labelled.energies[0] == pytest.approx(-115.01774737, abs=1e-9)
+        assert labelled.volumes[0] == pytest.approx(538.17162192, abs=1e-5)
 
     def test_energy_is_that_of_the_forces_not_extrapolated(self, aiida_profile):
         (image,) = images('silicon')
