@@ -11,7 +11,6 @@ from aiida.engine import calcfunction
 
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.frames import Frames
-from aiida_glassion.kernels.dataset.split import BoolArray, split_by_formula, split_by_frame
 from aiida_glassion.kernels.learning.curve import LearningCurve, ends_of
 from aiida_glassion.kernels.learning.errors import committee_errors
 from aiida_glassion.kernels.learning.leak import nearest_training_frame
@@ -22,43 +21,6 @@ PARITY_UNITS = {
     'energies': 'eV', 'predicted_energies': 'eV', 'forces': 'eV/Å', 'predicted_forces': 'eV/Å', 'virials': 'eV',
     'predicted_virials': 'eV', 'max_force_deviation': 'eV/Å', 'max_force_error': 'eV/Å', 'else': '1',
 }  # fmt: skip
-
-
-@calcfunction
-def hold_out(
-    dataset: DatasetData, seed: orm.Int, fraction: orm.Float | None = None, formulas: orm.List | None = None
-) -> dict[str, DatasetData]:
-    """Divide a dataset into a part to learn from and a part held out.
-
-    :param dataset: labelled frames.
-    :param seed: of the random choice.
-    :param fraction: of the frames that are held out.
-    :param formulas: instead: every frame of these is held out.
-    """
-    sizes = {system['name']: system['n_frames'] for system in dataset.systems}
-    if formulas is not None:
-        named = {system['name']: system['formula'] for system in dataset.systems}
-        masks = split_by_formula(named, sizes, formulas.get_list())
-    else:
-        masks = split_by_frame(sizes, 0.0 if fraction is None else fraction.value, seed.value)
-    return {
-        'training': _part(dataset, {name: ~mask for name, mask in masks.items()}),
-        'test': _part(dataset, masks),
-    }
-
-
-def _part(dataset: DatasetData, masks: dict[str, BoolArray]) -> DatasetData:
-    """The frames of each system that a mask chooses, labelled as they were."""
-
-    def chosen() -> Iterator[Frames]:
-        for name, mask in masks.items():
-            start = 0
-            for frames in dataset.iter_frames(name):
-                here = np.flatnonzero(mask[start : start + frames.n_frames])
-                start += frames.n_frames
-                yield frames[here]
-
-    return DatasetData.from_frames(chosen(), dataset.method, dataset.energy_shifts)
 
 
 @calcfunction

@@ -12,16 +12,17 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkC
 from aiida_glassion.calculations.deepmd_test import DeepmdTestCalculation
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.potential import PotentialData
-from aiida_glassion.functions.committee import compare_frames, hold_out, report_committee
+from aiida_glassion.functions.committee import compare_frames, report_committee
+from aiida_glassion.functions.dataset import split_dataset
 from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.train_inputs import (
     BOTH,
     TEST,
     TRAINING,
+    assign_parts,
     check_inputs,
     check_settings,
     member_seed,
-    plan_split,
     systems_of,
 )
 from aiida_glassion.workchains.train_member import TrainMemberWorkChain
@@ -215,7 +216,7 @@ class TrainWorkChain(WorkChain):
         }
         training = dict(self.inputs.datasets)
         if not sets['test']:
-            plan = plan_split(systems_of(training), split)
+            plan = assign_parts(systems_of(training), split)
             for name, part in plan.items():
                 node = training.pop(name)
                 parts = {TRAINING: node} if part == TRAINING else {TEST: node}
@@ -236,10 +237,10 @@ class TrainWorkChain(WorkChain):
         """Training and test part of a dataset, by the rule of the settings."""
         split = self.ctx.settings['split']
         held_out = sorted(set(split['test_formulas']) & set(node.formulas)) if kind == 'test' else []
-        rule = {'formulas': orm.List(held_out)} if held_out else {'fraction': orm.Float(split[f'{kind}_fraction'])}
+        rule = {'fraction': split[f'{kind}_fraction'], 'seed': self.inputs.seed.value}
         link = {'call_link_label': f'split_{kind}_{name}'}
-        parts: dict[str, DatasetData] = hold_out(node, seed=self.inputs.seed, **rule, metadata=link)
-        return parts
+        parts = split_dataset(node, orm.Dict({'held_out': held_out} if held_out else rule), metadata=link)
+        return {TRAINING: parts['train'], TEST: parts['test']}
 
     def compare(self) -> None:
         """Measure how near the test frames lie to those that are learned."""

@@ -31,7 +31,7 @@ def member_seed(seed: int, member: int, attempt: int = 0) -> int:
     return int(sequence.generate_state(1)[0]) & LARGEST_SEED
 
 
-def plan_split(datasets: Mapping[str, Systems], split: Mapping[str, Any]) -> dict[str, str]:
+def assign_parts(datasets: Mapping[str, Systems], split: Mapping[str, Any]) -> dict[str, str]:
     """What becomes of each dataset: ``training``, ``test``, or ``both`` where it is to be divided.
 
     :param datasets: systems (``formula``, ``n_frames``) of each dataset.
@@ -75,9 +75,9 @@ def count_split(datasets: Mapping[str, Systems], split: Mapping[str, Any], seed:
     """Frames for ``training``, ``validation`` and ``test`` from the datasets.
 
     :param has_test: a test set is given, so that none is taken from the datasets.
-    :raises ValueError: see :func:`plan_split`.
+    :raises ValueError: see :func:`assign_parts`.
     """
-    parts = dict.fromkeys(datasets, TRAINING) if has_test else plan_split(datasets, split)
+    parts = dict.fromkeys(datasets, TRAINING) if has_test else assign_parts(datasets, split)
     counts = {'training': 0, 'validation': 0, 'test': 0}
     for name, systems in datasets.items():
         sizes = {system['name']: system['n_frames'] for system in systems}
