@@ -47,8 +47,8 @@ COMMANDS: dict[str, frozenset[str]] = {
 PAIR_FAMILIES = _words(
     'adp agni airebo allegro atm beck bop born buck buck6d colloid comb comb3 coul deepmd deepspin dispersion '
     'eam edip eim extep gauss gayberne gw harmonic hybrid ilp kolmogorov lcbop lebedeva lennard lj lj96 meam mie '
-    'mm3 momb morse multi nb3b nequip nm pace pedone pod polymorphic reaxff rebo rebomos resquared smtbq snap soft '
-    'srp sw table tersoff thole threebody tip4p ufm uf3 vashishta wf yukawa zbl zero'
+    'mm3 momb morse multi nb3b nequip nm pace pedone pod polymorphic quip reaxff rebo rebomos resquared smtbq snap '
+    'soft srp sw table tersoff thole threebody tip4p ufm uf3 vashishta wf yukawa zbl zero'
 )
 """First part of the name of each allowed pair style (``buck`` stands for ``buck``, ``buck/coul/long``, ...).
 
@@ -75,6 +75,11 @@ NUMBER = re.compile(r'[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?')
 PLACE_HOLDER = re.compile(r'\{([A-Za-z]+)\}')
 ELEMENT = re.compile(r'[A-Z][a-z]?')
 PLAIN_NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.+\-]*')
+
+QUIP_COEFF = re.compile(
+    r'pair_coeff \* \* ([A-Za-z0-9_][A-Za-z0-9_.+\-]*\.xml) "Potential xml_label=[A-Za-z0-9_]+" \{numbers\}'
+)
+"""The one command with quotes that is let through: QUIP's, which names a potential in an XML file by its label."""
 
 
 class RefusedCommandError(ValueError):
@@ -106,7 +111,7 @@ def check_file_names(names: Collection[str]) -> None:
 def check_commands(commands: Sequence[str], files: Collection[str] = (), elements: Collection[str] = ()) -> None:
     """Let only known and harmless commands through.
 
-    :param commands: command templates, one LAMMPS command each, with ``{Si}`` and ``{elements}`` as place holders.
+    :param commands: command templates, one LAMMPS command each; place holders ``{Si}``, ``{elements}``, ``{numbers}``.
     :param files: names of the files that the potential brings.
     :param elements: elements of the potential: the only ones that may be named.
     :raises RefusedCommandError: a command is refused; the message quotes it and says what is allowed.
@@ -122,6 +127,9 @@ def _check(command: str, files: frozenset[str], elements: frozenset[str]) -> Non
     def refuse(why: str) -> RefusedCommandError:
         return RefusedCommandError(f'LAMMPS command {command!r} is refused: {why}')
 
+    quip = QUIP_COEFF.fullmatch(command)
+    if quip and quip.group(1) in files:
+        return
     strange = STRANGE.search(command)
     if strange:
         raise refuse(f'the character {strange.group()!r} is not allowed (no $, `, &, #, ;, quotes or line breaks)')

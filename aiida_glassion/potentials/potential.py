@@ -11,6 +11,8 @@ from aiida_glassion.potentials.allow_list import PLACE_HOLDER, check_commands
 KINDS = ('published', 'deepmd', 'gap', 'user')
 UNITS = ('metal', 'real')
 ATOM_STYLES = ('charge', 'atomic')
+_LISTS = ('elements', 'numbers')
+"""Place holders for something of every element, in the order of the atom types."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Potential:
     :param units: LAMMPS units of the commands, ``metal`` (eV, Å, ps) or ``real`` (kcal/mol, Å, fs).
     :param atom_style: ``charge`` if the atoms carry charges, else ``atomic``.
     :param commands: LAMMPS commands with place holders: ``{Si}`` stands for the atom type of silicon and
-        ``{elements}`` for the symbols of all elements in the order of their types.
+        ``{elements}`` for the symbols of all elements in the order of their types (``{numbers}``: atomic numbers).
     :param charges: charge of each element, e; needed for every element if ``atom_style`` is ``charge``.
     :param files: content of each file that the commands name.
     :param cutoff: longest distance at which the potential acts in real space, Å (``None``: not known).
@@ -109,7 +111,7 @@ class Potential:
         return [
             _fill(command, types)
             for command in self.commands
-            if all(name in types or name == 'elements' for name in PLACE_HOLDER.findall(command))
+            if all(name in types or name in _LISTS for name in PLACE_HOLDER.findall(command))
         ]
 
     def files_for(self, elements: Iterable[str]) -> dict[str, bytes]:
@@ -120,7 +122,9 @@ class Potential:
         :raises ValueError: there is no element, or the potential lacks one.
         """
         words = {word for command in self.commands_for(elements) for word in command.split()}
-        return {name: content for name, content in self.files.items() if name in words}
+        # what belongs to a named file is called after it: gap.xml.sparseX.1 beside gap.xml
+        named = tuple(f'{name}.' for name in self.files if name in words)
+        return {name: content for name, content in self.files.items() if name in words or name.startswith(named)}
 
     def net_charge(self, counts: Mapping[str, int]) -> float:
         """Sum the charges of a configuration.
@@ -152,7 +156,10 @@ def check_elements(elements: Iterable[str]) -> None:
 
 
 def _fill(command: str, types: Mapping[str, str]) -> str:
-    filled = PLACE_HOLDER.sub(lambda m: ' '.join(types) if m[1] == 'elements' else types[m[1]], command)
+    from ase.data import atomic_numbers
+
+    lists = {'elements': ' '.join(types), 'numbers': ' '.join(str(atomic_numbers[element]) for element in types)}
+    filled = PLACE_HOLDER.sub(lambda m: (lists | types)[m[1]], command)
     words = filled.split()
     if words[0] == 'pair_coeff' and words[1].isdigit() and words[2].isdigit():
         words[1:3] = sorted(words[1:3], key=int)  # LAMMPS wants the smaller type first
