@@ -16,6 +16,7 @@ from aiida_glassion.data.dataset import DatasetData, check_one_method
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.formats.deepmd import input as deepmd_input
 from aiida_glassion.formats.deepmd.backend import COMPRESSIBLE, Backend, backend_named, backend_of_model
+from aiida_glassion.formats.deepmd.frozen import read_frozen
 
 LARGEST_SEED = 2**31 - 1
 _THREADS = (
@@ -50,13 +51,18 @@ def command(code: orm.AbstractCode, backend: Backend, words: Sequence[str], log:
     return info
 
 
-def write_model(folder: Folder, node: orm.Data, name: str) -> None:
-    """Write the file of a model into a job."""
+def model_content(node: orm.Data) -> bytes:
+    """Content of the file of a model."""
     if isinstance(node, orm.SinglefileData):
-        content = node.get_content(mode='rb')
+        content: bytes = node.get_content(mode='rb')
     else:
         content = node.base.repository.get_object_content(model_file(node), mode='rb')
-    folder.create_file_from_filelike(io.BytesIO(content), name, mode='wb')
+    return content
+
+
+def write_model(folder: Folder, node: orm.Data, name: str) -> None:
+    """Write the file of a model into a job."""
+    folder.create_file_from_filelike(io.BytesIO(model_content(node)), name, mode='wb')
 
 
 def data_folders(datasets: Mapping[str, DatasetData], root: str = 'data') -> dict[str, tuple[DatasetData, str]]:
@@ -245,6 +251,9 @@ def _check_start(inputs: Any, checked: Mapping[str, Any]) -> None:
             raise ValueError(
                 f'warm_start: {file} is of another backend; expected a frozen {backend.suffix} of {backend.name}'
             )
+        model = read_frozen(model_content(inputs['warm_start']))
+        if model is not None and model.compressed:
+            raise ValueError('warm_start: a compressed model cannot be trained on; give the output `frozen`')
         _check_same_map('warm_start', type_map_of_model(inputs['warm_start']), type_map_of(inputs))
     if 'finetune' in inputs:
         _check_finetune(inputs['finetune'], backend, descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from aiida.common import AttributeDict
 from aiida.engine import (
     BaseRestartWorkChain,
     ExitCode,
+    ProcessBuilder,
     ProcessHandlerReport,
     ProcessSpec,
     process_handler,
@@ -18,7 +20,9 @@ from aiida.engine import (
 )
 
 from aiida_glassion.calculations.deepmd_train import CHECKPOINT_FILE, DeepmdTrainCalculation
+from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.functions.training import join_learning_curves
+from aiida_glassion.workchains import protocols
 
 _SCHEDULER_MEMORY, _SCHEDULER_WALLTIME, _SCHEDULER_NODE_FAILURE = 110, 120, 140
 _MOST_WITHOUT_PROGRESS = 2
@@ -72,6 +76,42 @@ class TrainMemberWorkChain(BaseRestartWorkChain):
         spec.exit_code(
             413, 'ERROR_OUT_OF_MEMORY', message='Memory does not suffice, also with the smallest batch: {reason}'
         )
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        training: Mapping[str, DatasetData],
+        seed: int,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        validation: Mapping[str, DatasetData] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Builder with the inputs of a protocol.
+
+        :param code: the ``dp`` of DeePMD-kit.
+        :param training: datasets to learn from, by name.
+        :param seed: 0 to 2147483647.
+        :param protocol: one of :func:`aiida_glassion.workchains.protocols.available` for ``train``; None: the default.
+        :param overrides: nested changes, such as ``{'parameters': {'training': {'numb_steps': 4000000}}}``.
+        :param validation: datasets whose error is only watched.
+        :param options: ``metadata.options`` of the jobs.
+        :raises ValueError: an unknown protocol or setting.
+        """
+        settings = protocols.load('train', protocol, overrides)
+        builder = cls.get_builder()
+        builder.train.code = code
+        builder.train.training = dict(training)
+        if validation:
+            builder.train.validation = dict(validation)
+        builder.train.parameters = orm.Dict(settings['parameters'])
+        builder.train.backend = orm.Str(settings['backend'])
+        builder.train.compress = orm.Bool(settings['compress'])
+        builder.train.seed = orm.Int(seed)
+        if options:
+            builder.train.metadata.options.update(options)
+        return builder
 
     def setup(self) -> None:
         """Prepare the first piece."""

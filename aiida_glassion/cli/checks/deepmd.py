@@ -183,7 +183,7 @@ def _write_data(folder: Path) -> None:
 
 
 def _run_lammps(dp: Program, installed: Installed | None, model: Path, machine: Machine) -> Finding:
-    """Ten steps with the model, by the LAMMPS in the environment of ``dp``: a code of the profile, else what is there."""
+    """Ten steps with the model by the LAMMPS in the environment of ``dp``: a code of the profile, or what is there."""
     label, program = _lammps_of(dp, machine)
     mismatch = installed.mismatch if installed is not None else None
     if mismatch is not None and installed is not None and installed.wanted is not None:

@@ -100,7 +100,7 @@ def normalise(content: Mapping[str, Any]) -> dict[str, Any]:
     try:
         checked: dict[str, Any] = normalize(update_deepmd_input(copy.deepcopy(dict(content)), warning=False, dump=None))
     except Exception as error:  # dargs has several classes of its own, some of which are no ValueError
-        words = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+        words = str(error)
         raise ValueError(words if len(words.split()) > 1 else f'{type(error).__name__}: {words}') from error
     steps = checked['training'].get('numb_steps')
     if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:

@@ -24,7 +24,7 @@ _NOT_A_NUMBER = re.compile(r'NaN detected at batch\s+\d+|Non-finite.*|non-finite
 _USELESS = ('number of threads', 'DP_INFER_BATCH_SIZE', 'lack of horovod')
 _BAD_DATA = re.compile(
     r'(?i)cannot find system|did not find valid system|No training data|reshape|\.npy|type_map|type_raw|set\.\d+'
-    r'|not found in the type map|smallest distance|not a valid system'
+    r'|not found|not present in the provided|smallest distance|not a valid system|Failed to read'
 )
 
 
