@@ -26,6 +26,7 @@ CODES = {
     'quantumespresso': ('pw@localhost', 'quantumespresso.pw'),
     'vasp': ('vasp@localhost', 'vasp.vasp'),
 }
+_OF_ONE_ENGINE = {'potential': 'lammps', 'calculator': 'ase', 'files': 'ase', 'pseudo_family': 'quantumespresso'}
 
 
 @click.command()
@@ -35,6 +36,7 @@ CODES = {
 @click.option('--potential', metavar='NAME|FILE|PK', help='lammps: published potential, your own YAML file, or a node.')
 @click.option('--coulomb', type=click.Choice(['pppm', 'dsf']), default='pppm', show_default=True, help='lammps.')
 @click.option('--calculator', metavar='PATH', help='ase: module and class, e.g. ase.calculators.emt:EMT.')
+@click.option('--file', 'files', metavar='FILE', multiple=True, help='ase: that the calculator reads, e.g. a model.')
 @click.option('--pseudo-family', metavar='LABEL', help='quantumespresso: installed family of pseudopotentials.')
 @click.option('--protocol', metavar='NAME', help='Of the engine: what is computed.')
 @click.option('--set', 'changes', type=Assignment(), multiple=True, help='Any setting of it: kwargs.rc=7, ecutwfc=…')
@@ -122,18 +124,20 @@ def _put(nested: dict[str, Any], path: list[str], value: Any) -> None:
 
 
 def _builder(given: Mapping[str, Any], sources: Mapping[str, Any], settings: Mapping[str, Any], code: Any) -> Any:
-    from aiida_glassion.cli.launch_label_plan import known_datasets, teacher
+    from aiida_glassion.cli.launch_label_plan import known_datasets, model_files, teacher
     from aiida_glassion.workchains.label import LabelWorkChain
 
     elements = sorted({element for node in sources.values() for element in node.elements})
     special: dict[str, Any] = {}
     if given['engine'] == 'lammps':
         special['potential'] = teacher(given['potential'], elements, given['coulomb'])
+    elif given['engine'] == 'ase' and given['files']:
+        special['files'] = model_files(given['files'])
     elif given['engine'] in ('quantumespresso', 'vasp'):
         special['elements'] = elements
-    for option, engine in (('potential', 'lammps'), ('calculator', 'ase'), ('pseudo_family', 'quantumespresso')):
-        if given[option] is not None and given['engine'] != engine:
-            name = option.replace('_', '-')
+    for option, engine in _OF_ONE_ENGINE.items():
+        if given[option] and given['engine'] != engine:
+            name = option.replace('_', '-').removesuffix('s')
             raise GlassionError(f'--{name} is of the engine {engine}, not of {given["engine"]}.', exit_code=2)
     if given['pseudo_family'] is not None:
         special['pseudo_family'] = given['pseudo_family']

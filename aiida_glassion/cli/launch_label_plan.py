@@ -117,6 +117,19 @@ def teacher(name: str | None, elements: Sequence[str], coulomb: str) -> Any:
     return node
 
 
+def model_files(paths: Sequence[str]) -> dict[str, Any]:
+    """Files for a calculator, by name.
+
+    :raises GlassionError: there is no such file.
+    """
+    from aiida.orm import SinglefileData
+
+    for path in paths:
+        if not Path(path).is_file():
+            raise GlassionError(f'--file: there is no file {path}.', exit_code=2)
+    return {f'file_{number}': SinglefileData(Path(path).absolute()) for number, path in enumerate(paths)}
+
+
 def known_datasets(pks: Sequence[str]) -> dict[str, Any]:
     """Datasets by name.
 

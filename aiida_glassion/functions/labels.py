@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from aiida import orm
@@ -26,16 +27,10 @@ def plan_labels(settings: orm.Dict, **nodes: Any) -> dict[str, Any]:
     known = {
         f for dataset in nodes.get('known', {}).values() for part in dataset.iter_frames() for f in fingerprints(part)
     }
-    plan = plan_groups(
-        ((name, as_frames(node)) for name, node in sorted(sources.items())),
-        known,
-        settings['frames_per_job'],
-        Limits(**settings['gate']),
-    )
-    groups = {
-        label: FramesData(frames=gather(members, lambda name: as_frames(sources[name])))
-        for label, members in plan.groups.items()
-    }
+    read = lru_cache(maxsize=8)(lambda name: as_frames(sources[name]))
+    frames = ((name, read(name)) for name in sorted(sources))
+    plan = plan_groups(frames, known, settings['frames_per_job'], Limits(**settings['gate']))
+    groups = {label: FramesData(frames=gather(members, read)) for label, members in plan.groups.items()}
     return {'plan': orm.Dict(plan.content()), **({'groups': groups} if groups else {})}
 
 

@@ -97,6 +97,8 @@ def test_what_it_refuses(invoke, melt, tmp_path):
         (('lammps', path, path, '--potential', 'pmmcs'), 'Two of the files are called melt_1_0'),
         (('lammps', str(tmp_path / 'none.xyz'), '--potential', 'pmmcs'), 'There is no file'),
         (('lammps', str(tmp_path / 'no.extxyz'), '--potential', 'pmmcs'), 'cannot be read'),
+        (('ase', path, '--calculator', 'a:B', '--file', 'none.model'), '--file: there is no file none.model'),
+        (('lammps', path, '--potential', 'pmmcs', '--file', 'a'), '--file is of the engine ase'),
         (('ase', path), "expected a module and a class in it"),
         (('ase', path, '--calculator', 'os.system'), "expected a module and a class in it"),
     ]  # fmt: skip

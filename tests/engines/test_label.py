@@ -142,7 +142,12 @@ def test_ase_labels_what_is_new_and_refuses_what_is_wrong(python_code):
     assert node.is_finished_ok, node.exit_message
     assert outputs['dataset'].n_frames == 1
     assert outputs['ledger']['known'] == 3
-    outputs, node = label_by_ase(python_code, {'one': FramesData.from_ase(images[0])}, other_method, **known)
+    one = {'one': FramesData.from_ase(images[0])}
+    outputs, node = label_by_ase(python_code, one, **known)
+    assert node.is_finished_ok, node.exit_message
+    assert 'dataset' not in outputs, 'everything is known'
+    assert (outputs['ledger']['known'], outputs['ledger']['jobs']) == (1, 0)
+    outputs, node = label_by_ase(python_code, one, other_method, **known)
     assert (outputs['ledger']['known'], outputs['dataset'].n_frames) == (0, 1)
 
 
@@ -240,6 +245,10 @@ def test_a_calculator_that_cannot_says_why(python_code):
     assert entry['kind'] == 'missing'
     assert 'the calculator raised' in entry['reason']
     assert 'Xe' in entry['reason']
+
+    outputs, node = label_by_ase(python_code, {'a': frames['xenon']} | good, emt, max_concurrent=1)
+    assert node.exit_status == 501
+    assert outputs['ledger']['by_kind'] == {'missing': 1, 'not_tried': 2}, 'more than a tenth had failed'
 
     outputs, node = label_by_ase(python_code, good, {'path': 'os:system', 'kwargs': {'command': 'touch owned'}})
     assert node.exit_status == 501
