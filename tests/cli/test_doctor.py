@@ -40,6 +40,7 @@ def test_prepared_machine_works_but_for_the_daemon(at_home):
     assert seen.pop('daemon') == 'warning'
     assert seen.pop('vasp') == 'skipped'
     assert seen.pop('dp') == 'skipped'
+    assert seen.pop('gap_fit') == 'skipped'
     assert seen.pop('pseudopotentials') == 'warning'
     assert seen.pop('pw@localhost') == 'ok'
     assert set(seen.values()) == {'ok'}
