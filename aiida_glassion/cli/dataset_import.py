@@ -120,7 +120,8 @@ def import_(
         terminal.print(line('warning', 'method', 'unknown: nothing prevents mixing with other unknown ones', mend))
     for kind, number in Counter(entry.kind for entry in reading.skipped).items():
         first = next(entry for entry in reading.skipped if entry.kind == kind)
-        seen = f'{number} left out, first {Path(first.file).name} step {first.frame + 1}: {first.reason}'
+        where = '' if kind == 'unusable' else f'{first.file} step {first.frame + 1}: '
+        seen = f'{number} {"files" if kind == "unusable" else "steps"} left out, first {where}{first.reason}'
         terminal.print(line('warning', kind, seen))
     for doubt in reading.doubts:
         terminal.print(line('warning', 'units?', doubt))
@@ -152,16 +153,24 @@ def _counted(files: Sequence[Path], format: str | None, reading: Reading, shifts
     """Frames of all files without the energies of atoms; how far it is stands in the terminal's last line."""
     from rich.console import Console
 
+    from aiida_glassion.formats.labelled.frame import NoFramesError, SkippedFrame
     from aiida_glassion.formats.labelled.read import read_labelled
     from aiida_glassion.kernels.dataset.energy_shifts import subtract_shifts
 
     number = 0
     with Console(stderr=True).status('reading') as status:
         for file in files:
-            for frames in read_labelled(file, format, reading):
-                number += frames.n_frames
-                status.update(f'{number} frames read, now {file}')
-                yield subtract_shifts(frames, shifts) if shifts else frames
+            try:
+                for frames in read_labelled(file, format, reading):
+                    number += frames.n_frames
+                    status.update(f'{number} frames read, now {file}')
+                    yield subtract_shifts(frames, shifts) if shifts else frames
+            except NoFramesError as error:
+                if len(files) == 1:
+                    raise
+                reading.skipped.append(SkippedFrame(str(file), 0, 'unusable', str(error)))
+    if not number:
+        raise ValueError(f'no frame in any of {len(files)} files; the first: {reading.skipped[0].reason}')
 
 
 def _plain(value: str) -> Any:

@@ -82,19 +82,21 @@ def tables(report: Mapping[str, Any]) -> list[RenderableType]:
             _number(entry['energy_per_atom_sd'], '.4f'),
             _number(entry['force_rms'], '.3f'),
             _number(entry['force_largest'], '.1f'),
-            _range(entry['pressure'], '.1f'),
-            _range(entry['density'], '.2f'),
         ]
         for formula, entry in formulas.items()
     ]
-    columns = [
-        'formula', 'frames', 'E / eV per atom', 'sd', 'F rms / eV/Å', 'largest', 'pressure / GPa', 'density / g/cm³'
-    ]  # fmt: skip
+    columns = ['formula', 'frames', 'E/atom / eV', 'sd / eV', 'F rms / eV/Å', 'largest']
+    ranges = [
+        [formula, _range(entry['pressure'], '.1f'), _range(entry['density'], '.2f')]
+        for formula, entry in formulas.items()
+    ]
     names = ', '.join(str(pk) for pk in report['datasets'])
     shown: list[RenderableType] = [
         Text.assemble((f'Dataset {names}', 'bold'), f'  {report["n_frames"]} frames'),
         *parts.warning_lines(report['warnings']),
         parts.numbers_table('', columns, rows),
+        parts.blank(),
+        parts.numbers_table('', ['formula', 'pressure / GPa', 'density / g/cm³'], ranges),
     ]
     nearest: dict[str, tuple[float, str]] = {}
     for formula, entry in formulas.items():

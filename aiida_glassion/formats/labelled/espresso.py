@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from aiida_glassion import units
-from aiida_glassion.formats.labelled.frame import LabelledFrame, SkippedFrame
+from aiida_glassion.formats.labelled.frame import LabelledFrame, NoFramesError, SkippedFrame
 from aiida_glassion.formats.labelled.text import numbers_of, open_lines
 from aiida_glassion.frames import FloatArray
 
@@ -72,7 +72,7 @@ class _Reader:
             self._read_labels(line)
         yield from self._end_step(at_end=True)
         if not self.index:
-            raise ValueError(
+            raise NoFramesError(
                 f'{self.path}: ends before its first self-consistent step is complete'
                 + (f' ({self.complaint})' if self.complaint else '')
             )
@@ -170,7 +170,7 @@ def read_espresso(path: Path, skipped: list[SkippedFrame]) -> Iterator[LabelledF
 
     :param path: the file, may be compressed by gzip.
     :param skipped: what was left out.
-    :raises ValueError: cut off before the end of the first step.
+    :raises NoFramesError: cut off before the end of the first step.
     """
     return _Reader(path, skipped).frames()
 

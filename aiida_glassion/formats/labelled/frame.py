@@ -17,6 +17,10 @@ _NUMBERS_WAITING = 1_000_000
 """Coordinates that wait to be joined: 24 MB with their forces and a little more."""
 
 
+class NoFramesError(ValueError):
+    """A file is what it should be, but holds no frame that may be learned from: killed early, nothing converged."""
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledFrame:
     """A frame with its labels; units and signs of :class:`~aiida_glassion.frames.Frames`.
@@ -49,7 +53,7 @@ class SkippedFrame:
 
     :param file: its name.
     :param frame: its number in the file, from 0.
-    :param kind: ``unconverged``, ``truncated``, ``incomplete`` or ``not_a_number``.
+    :param kind: ``unconverged``, ``truncated``, ``incomplete``, or ``unusable``: no frame of the file can be taken.
     :param reason: one sentence.
     """
 

@@ -13,7 +13,7 @@ from aiida_glassion.formats.deepmd.other_layouts import is_mixed, is_raw, read_h
 from aiida_glassion.formats.deepmd.systems import find_systems, read_system
 from aiida_glassion.formats.labelled.espresso import read_espresso
 from aiida_glassion.formats.labelled.extxyz import read_extxyz
-from aiida_glassion.formats.labelled.frame import LabelledFrame, SkippedFrame, gather
+from aiida_glassion.formats.labelled.frame import LabelledFrame, NoFramesError, SkippedFrame, gather
 from aiida_glassion.formats.labelled.text import head_of
 from aiida_glassion.formats.labelled.vasp_outcar import read_outcar
 from aiida_glassion.formats.labelled.vasp_xml import read_vasprun
@@ -91,7 +91,8 @@ def read_labelled(path: Path, format: str | None = None, reading: Reading | None
     :param path: file, or folder of DeePMD systems.
     :param format: a key of :data:`FORMATS`; None: told by the content.
     :param reading: how; what is left out or looks doubtful is noted there.
-    :raises ValueError: an unknown format; nothing usable; frames without energies or forces; numbers that are none.
+    :raises NoFramesError: nothing in it is usable.
+    :raises ValueError: an unknown format; frames without energies or forces; numbers that are none.
         The message names file and frame.
     """
     reading = reading or Reading()
@@ -113,7 +114,7 @@ def read_labelled(path: Path, format: str | None = None, reading: Reading | None
         n_frames += frames.n_frames
         yield frames
     if not n_frames:
-        raise ValueError(f'{path}: no frame to learn from in it{_why_none(reading.skipped[before:])}')
+        raise NoFramesError(f'{path}: no frame to learn from in it{_why_none(reading.skipped[before:])}')
 
 
 def _arrays(path: Path, format: str, reading: Reading) -> Iterator[Frames]:

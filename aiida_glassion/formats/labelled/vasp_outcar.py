@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aiida_glassion.formats.labelled.frame import LabelledFrame, SkippedFrame
+from aiida_glassion.formats.labelled.frame import LabelledFrame, NoFramesError, SkippedFrame
 from aiida_glassion.formats.labelled.text import numbers_of, open_lines
 from aiida_glassion.formats.labelled.vasp_xml import KBAR_TO_EV_PER_ANGSTROM3
 from aiida_glassion.frames import FloatArray
@@ -59,7 +59,7 @@ def read_outcar(path: Path, skipped: list[SkippedFrame]) -> Iterator[LabelledFra
 
     :param path: the file, may be compressed by gzip.
     :param skipped: what was left out.
-    :raises ValueError: not an OUTCAR, or cut off before the end of its first ionic step.
+    :raises NoFramesError: not an OUTCAR, or cut off before the end of its first ionic step.
     """
     lines = open_lines(path)
     header, step = _Header(), _Step()
@@ -87,7 +87,7 @@ def read_outcar(path: Path, skipped: list[SkippedFrame]) -> Iterator[LabelledFra
         else:
             _collect(step, line, lines, len(header.symbols))
     if not index:
-        raise ValueError(f'{path}: ends before its first ionic step is complete')
+        raise NoFramesError(f'{path}: ends before its first ionic step is complete')
     if not closed:
         reason = 'the file has no closing lines: VASP was killed or is still running; an unfinished step is lost'
         skipped.append(SkippedFrame(str(path), index, 'truncated', reason))

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from aiida_glassion import units
-from aiida_glassion.formats.labelled.frame import LabelledFrame, SkippedFrame
+from aiida_glassion.formats.labelled.frame import LabelledFrame, NoFramesError, SkippedFrame
 from aiida_glassion.formats.labelled.text import open_binary
 from aiida_glassion.frames import FloatArray
 
@@ -35,7 +35,7 @@ def read_vasprun(path: Path, skipped: list[SkippedFrame]) -> Iterator[LabelledFr
 
     :param path: the file, may be compressed by gzip.
     :param skipped: what was left out.
-    :raises ValueError: not a vasprun.xml, or cut off before the end of its first ionic step.
+    :raises NoFramesError: not a vasprun.xml, or cut off before the end of its first ionic step.
     """
     symbols: tuple[str, ...] = ()
     settings: dict[str, float] = {}
@@ -61,7 +61,7 @@ def read_vasprun(path: Path, skipped: list[SkippedFrame]) -> Iterator[LabelledFr
                     root.clear()
         except (ElementTree.ParseError, EOFError) as error:
             if not index:
-                raise ValueError(f'{path}: ends before its first ionic step is complete ({error})') from None
+                raise NoFramesError(f'{path}: ends before its first ionic step is complete ({error})') from None
             skipped.append(
                 SkippedFrame(str(path), index, 'truncated', f'the file ends in the middle of a step ({error})')
             )

@@ -43,7 +43,7 @@ def test_virial_is_the_force_on_the_cell_that_vasp_prints_in_ev(name):
 
 
 def test_both_files_tell_the_same():
-    for case in ('zinc_thiophosphate', 'silicon_relaxation', 'silicon'):
+    for case in ('zinc_thiophosphate', 'silicon_dynamics', 'silicon'):
         xml, outcar = (frames_of(recorded(case, name)) for name in FILES)
         assert xml.symbols == outcar.symbols
         difference = (xml.positions - outcar.positions) @ np.linalg.inv(xml.cells[0])
@@ -57,8 +57,8 @@ def test_both_files_tell_the_same():
 def test_energy_is_the_free_energy_and_not_the_one_without_smearing(tmp_path):
     from pymatgen.io.vasp import Vasprun
 
-    run = Vasprun(unzipped('silicon_relaxation', 'vasprun.xml', tmp_path), parse_dos=False, parse_eigen=False)
-    frames = frames_of(recorded('silicon_relaxation', 'vasprun.xml'))
+    run = Vasprun(unzipped('silicon_dynamics', 'vasprun.xml', tmp_path), parse_dos=False, parse_eigen=False)
+    frames = frames_of(recorded('silicon_dynamics', 'vasprun.xml'))
     assert frames.n_frames == 5
     np.testing.assert_allclose(frames.energies, [step['e_fr_energy'] for step in run.ionic_steps], atol=1e-8)
     assert abs(frames.energies[0] - run.ionic_steps[0]['e_0_energy']) > 4e-4
@@ -70,7 +70,7 @@ def test_ase_and_dpdata_agree(name, tmp_path):
     import dpdata
     from ase.io import read
 
-    path = unzipped('silicon_relaxation', name, tmp_path)
+    path = unzipped('silicon_dynamics', name, tmp_path)
     frames = frames_of(path)
     images = read(path, index=':', format='vasp-xml' if name == 'vasprun.xml' else 'vasp-out')
     assert len(images) == frames.n_frames
@@ -111,8 +111,8 @@ def test_unconverged_is_left_out_and_said(name):
 
 @pytest.mark.parametrize('name', FILES)
 def test_one_unconverged_step_of_a_run_goes_and_the_others_stay(name, tmp_path):
-    """The recorded relaxation, as if its NELM had been the number of steps that one of its ionic steps took."""
-    path = unzipped('silicon_relaxation', name, tmp_path)
+    """A recorded run, as if its NELM had been the number of steps that one of its ionic steps took."""
+    path = unzipped('silicon_dynamics', name, tmp_path)
     text = path.read_text()
     if name == 'vasprun.xml':
         counts = [block.count('<scstep>') for block in text.split('<calculation>')[1:]]
@@ -138,7 +138,7 @@ def test_killed_in_its_first_step(name):
 
 @pytest.mark.parametrize('name', FILES)
 def test_killed_later_keeps_what_is_complete(name, tmp_path):
-    path = unzipped('silicon_relaxation', name, tmp_path)
+    path = unzipped('silicon_dynamics', name, tmp_path)
     text = path.read_text()
     mark = '<calculation>' if name == 'vasprun.xml' else 'FREE ENERGIE OF THE ION-ELECTRON SYSTEM'
     whole = frames_of(path)
@@ -151,7 +151,7 @@ def test_killed_later_keeps_what_is_complete(name, tmp_path):
 
 
 def test_a_compressed_file_that_was_cut_off(tmp_path):
-    data = recorded('silicon_relaxation', 'OUTCAR').read_bytes()
+    data = recorded('silicon_dynamics', 'OUTCAR').read_bytes()
     path = tmp_path / 'OUTCAR.gz'
     path.write_bytes(data[: len(data) * 2 // 3])
     reading = Reading()
@@ -161,7 +161,7 @@ def test_a_compressed_file_that_was_cut_off(tmp_path):
 
 @pytest.mark.parametrize('name', FILES)
 def test_asterisks_are_not_numbers(name, tmp_path):
-    path = unzipped('silicon_relaxation', name, tmp_path)
+    path = unzipped('silicon_dynamics', name, tmp_path)
     text = path.read_text()
     if name == 'vasprun.xml':
         start = text.index('<varray name="forces"')
@@ -177,7 +177,7 @@ def test_asterisks_are_not_numbers(name, tmp_path):
 
 
 def test_steps_of_a_machine_learned_force_field_are_no_labels(tmp_path):
-    path = unzipped('silicon_relaxation', 'vasprun.xml', tmp_path)
+    path = unzipped('silicon_dynamics', 'vasprun.xml', tmp_path)
     head, first, *rest = re.split(r'(?=<calculation>)', path.read_text())
     path.write_text(head + re.sub(r'<scstep>.*</scstep>', '', first, flags=re.DOTALL) + ''.join(rest))
     reading = Reading()
