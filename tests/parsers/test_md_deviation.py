@@ -47,7 +47,7 @@ def parse(aiida_profile, tmp_path_factory):
     for node in inputs.values():
         node.store()
 
-    def _parse(files, **deviation):
+    def _parse(files, message=False, **deviation):
         node = orm.CalcJobNode(computer=computer, process_type='aiida.calculations:glassion.md')
         more = {'deviation': orm.Dict({'every': 0.005, **deviation}).store()}
         for name, value in (inputs | more).items():
@@ -65,7 +65,7 @@ def parse(aiida_profile, tmp_path_factory):
         outputs, calcfunction = MdParser.parse_from_node(
             node, store_provenance=False, retrieved_temporary_folder=str(temporary)
         )
-        return outputs, calcfunction.exit_status
+        return outputs, calcfunction.exit_status if not message else calcfunction.exit_message
 
     return _parse
 
@@ -176,3 +176,21 @@ def test_frames_left_in_the_remote_folder(parse):
     outputs, status = parse({name: content for name, content in FILES.items() if not name.startswith('stage')})
     assert status == 0
     assert (outputs['deviations'].arrays['frame'] == -1).all()
+
+
+@pytest.mark.parametrize(
+    ('error', 'hint'),
+    [
+        ("ERROR: Unrecognized pair style 'deepmd' (src/force.cpp:275)", 'take the one beside DeePMD-kit'),
+        (
+            'ERROR on proc 0: DeePMD-kit Error: Unable to load TensorFlow backend plugin (x.so)',
+            "lacks the model's backend",
+        ),
+        ('ERROR: All pair coeffs are not set (src/pair.cpp:240)', 'built for another release of LAMMPS'),
+        ('ERROR: Illegal thermo command (src/thermo.cpp:1)', ''),
+    ],
+)
+def test_what_lammps_says_of_a_wrong_installation_is_explained(parse, error, hint):
+    said = parse({LOG_FILE: b'LAMMPS (22 Jul 2025)\n' + error.encode() + b'\n'}, message=True)[1]
+    assert error.removeprefix('ERROR: ') in said
+    assert said.endswith('stage 0)') if not hint else hint in said
