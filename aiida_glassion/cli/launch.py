@@ -13,6 +13,7 @@ from aiida_glassion.cli import debug_option
 LAUNCHERS: dict[str, tuple[str, str]] = {
     'melt-quench': ('aiida_glassion.cli.launch_melt_quench:melt_quench', 'From a composition to a glass.'),
     'train': ('aiida_glassion.cli.launch_train:train', 'A committee of models from labelled frames.'),
+    'initial-data': ('aiida_glassion.cli.launch_initial_data:initial_data', 'Structures to be labelled first.'),
     'label': ('aiida_glassion.cli.launch_label:label', 'Energies, forces and virials of frames, by any engine.'),
 }
 

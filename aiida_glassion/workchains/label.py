@@ -195,22 +195,22 @@ class LabelWorkChain(WorkChain):
         self.report(f'{self.ctx.engine}: {counts}')
 
     def should_run_jobs(self) -> bool:
-        """Whether jobs are left to be run, and it is not certain already that too many fail."""
-        hopeless = self.ctx.n_lost > self.inputs.tolerated_failures.value * self.ctx.n_asked
-        return bool(self.ctx.queue) and not hopeless
+        """Whether jobs run, or are left to be run while it is not certain already that too many fail."""
+        return bool(self.ctx.running or (self.ctx.queue and not self._hopeless()))
+
+    def _hopeless(self) -> bool:
+        return bool(self.ctx.n_lost > self.inputs.tolerated_failures.value * self.ctx.n_asked)
 
     def run_jobs(self) -> ToContext:
-        """Run the next jobs, as many at a time as allowed."""
-        upto = self.inputs.max_concurrent.value
-        self.ctx.running, self.ctx.queue = self.ctx.queue[:upto], self.ctx.queue[upto:]
-        nodes = {}
-        for entry in self.ctx.running:
+        """Fill the room that there is, and wait for the oldest job; those that ended meanwhile make room with it."""
+        while self.ctx.queue and len(self.ctx.running) < self.inputs.max_concurrent.value and not self._hopeless():
+            entry = self.ctx.queue.pop(0)
             process, inputs = self._engine.job(
                 self._group(entry), self.ctx.settings['engine'], self.inputs[self.ctx.engine]
             )
             inputs.setdefault('metadata', {})['call_link_label'] = entry['label']
-            nodes[entry['label']] = self.submit(process, **inputs)
-        return ToContext(**nodes)
+            self.ctx.running.append({**entry, 'pk': self.submit(process, **inputs).pk})
+        return ToContext(oldest=orm.load_node(self.ctx.running[0]['pk']))
 
     def _group(self, entry: Mapping[str, Any]) -> FramesData:
         """Frames of a job, as the calcfunction made them."""
@@ -219,21 +219,22 @@ class LabelWorkChain(WorkChain):
         return frames
 
     def inspect_jobs(self) -> None:
-        """Note how each job ended; line up again what a failed group left without labels."""
+        """Note how jobs ended; line up again what a failed group left without labels."""
+        oldest = self.ctx.pop('oldest')
+        still_running = []
         for entry in self.ctx.running:
-            node = self.ctx.pop(entry['label'])
+            node = orm.load_node(entry['pk'])
+            if node.pk != oldest.pk and not node.is_sealed:
+                still_running.append(entry)
+                continue
             self.ctx.records[entry['label']] = {
-                'pk': node.pk,
-                'group': entry['group'],
-                'indices': entry['indices'],
-                'round': entry['round'],
-                'from': entry['from'],
+                **{key: entry[key] for key in ('pk', 'group', 'indices', 'round', 'from')},
                 'exit_status': node.exit_status if node.exit_status is not None else -1,
                 'reason': node.exit_message or str(node.process_state.value),
             }
             if not node.is_finished_ok:
                 self._try_again(entry, node)
-        self.ctx.running = []
+        self.ctx.running = still_running
 
     def _try_again(self, entry: dict[str, Any], node: orm.ProcessNode) -> None:
         group = self._group(entry)

@@ -151,7 +151,7 @@ def test_ase_labels_what_is_new_and_refuses_what_is_wrong(python_code):
     assert (outputs['ledger']['known'], outputs['dataset'].n_frames) == (0, 1)
 
 
-def silica(n_frames=4):
+def silica(n_frames=3):
     path = Path(__file__).parents[1] / 'fixtures' / 'deepmd' / 'silica' / 'O16Si8'
     frames = next(read_system(path))[:n_frames]
     return Frames(frames.symbols, frames.positions, frames.cells)
@@ -164,10 +164,10 @@ def check_show(node):
         console.print(part)
     said = ' '.join(console.export_text().split())
     for words in (
-        'labelled 3 frames',
+        'labelled 2 frames',
         'refused 1: 1 failed; 0% tolerated',
-        'jobs 4 of 4 begun have ended, 2 failed, 2 from the cache',
-        '3 frames with energies, forces, virials',
+        'jobs 3 of 3 begun have ended, 2 failed, 1 from the cache',
+        '2 frames with energies, forces, virials',
         'engine lammps, protocol teacher',
         'melt 1 failed',
         f'melt: pk {node.outputs.refused.melt.pk}',
@@ -182,22 +182,22 @@ def test_one_bad_frame_costs_only_itself(lmp_code):
     teter = library.load('teter', ['O', 'Si'], coulomb='dsf')
     given = {'melt': FramesData(frames=frames)}
     with enable_caching():
-        outputs, node = label(lmp_code, given, teter, gate='open', tolerated_failures=0.3)
+        outputs, node = label(lmp_code, given, teter, gate='open', tolerated_failures=0.4)
         assert node.is_finished_ok, node.exit_message
         ledger = outputs['ledger'].get_dict()
-        assert (ledger['labelled'], ledger['jobs'], ledger['jobs_failed']) == (3, 4, 2)
+        assert (ledger['labelled'], ledger['jobs'], ledger['jobs_failed']) == (2, 3, 2)
         (entry,) = ledger['refused']
         assert (entry['frames'], entry['index'], entry['kind']) == ('melt', 1, 'failed')
         assert 'Pair distance < table inner cutoff' in entry['reason']
-        assert outputs['dataset'].n_frames == 3
+        assert outputs['dataset'].n_frames == 2
 
         strict, node = label(lmp_code, given, teter, gate='open', tolerated_failures=0.0)
     assert node.exit_status == 500
-    assert node.exit_message.startswith('1 of 4 frames got no label: 1 failed; melt 1:')
-    assert strict['dataset'].n_frames == 3
+    assert node.exit_message.startswith('1 of 3 frames got no label: 1 failed; melt 1:')
+    assert strict['dataset'].n_frames == 2
     check_show(node)
     jobs = [called for called in node.called if isinstance(called, orm.CalcJobNode)]
-    assert sum(job.base.caching.is_created_from_cache for job in jobs) == 2, 'those that ended well are not run again'
+    assert sum(job.base.caching.is_created_from_cache for job in jobs) == 1, 'those that ended well are not run again'
 
 
 KILLED = """#!/bin/bash
