@@ -25,6 +25,7 @@ from aiida_glassion.calculations.deepmd_train import (
 )
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.formats.deepmd.deviation_output import read_deviations
+from aiida_glassion.formats.deepmd.frozen import read_frozen
 from aiida_glassion.formats.deepmd.input import LABEL_PREFACTORS, cutoff_of
 from aiida_glassion.formats.deepmd.lcurve import find_fault, read_lcurve, units_of
 from aiida_glassion.formats.deepmd.log import TrainingLog, read_log, reason_of
@@ -81,14 +82,35 @@ class DeepmdTrainParser(Parser):
         steps = self._normalised().get('training', {}).get('numb_steps')
         return int(steps) if steps else steps_wanted(self.node.inputs)
 
-    def _models(self, folder: Path | None) -> dict[str, bytes]:
-        names = {'frozen': self.backend.frozen, 'compressed': self.backend.compressed}
-        found: dict[str, bytes] = {}
-        for kind, name in names.items():
+    def _models(self, folder: Path | None) -> dict[str, PotentialData]:
+        """The models that are there and whole; what is wrong with one goes to ``problems``."""
+        found: dict[str, PotentialData] = {}
+        for kind, name in {'frozen': self.backend.frozen, 'compressed': self.backend.compressed}.items():
             path = None if folder is None else folder / name
-            if path is not None and path.is_file() and path.stat().st_size:
-                found[kind] = path.read_bytes()
+            if path is None or not path.is_file():
+                continue
+            try:
+                found[kind] = self._potential(path.read_bytes(), kind)
+            except ValueError as error:
+                self.problems.append(f'{kind} model: {error}')
         return found
+
+    def _potential(self, model: bytes, kind: str) -> PotentialData:
+        """A potential of a model file.
+
+        :raises ValueError: the file is damaged, or of another model than was to be trained.
+        """
+        if not model or (self.backend.suffix == '.pb' and read_frozen(model) is None):
+            raise ValueError('the file is no whole frozen model')
+        log, inputs = self.logs['train'], self.node.inputs
+        frames = sum(node.n_frames for node in inputs.training.values())
+        notes = (
+            f'DeePMD-kit {log.version or "of unknown version"}, backend {self.backend.name}; {self._wanted()} steps on '
+            f'{frames} frames, seed {inputs.seed.value}; {"compressed" if kind == "compressed" else "not compressed"}'
+        )
+        file = f'graph{self.backend.suffix}'
+        rcut = cutoff_of(self._normalised())
+        return PotentialData.from_potential(deepmd_potential(model, type_map_of(inputs), rcut, notes=notes, file=file))
 
     def _compression_error(self) -> float | None:
         """Largest difference of a force between compressed and uncompressed model, eV/Å.
@@ -99,37 +121,14 @@ class DeepmdTrainParser(Parser):
         worst = [float(np.max(table['max_force_deviation'])) for table in systems if 'max_force_deviation' in table]
         return 2 * max(worst) if worst else None
 
-    def _out_models(self, models: dict[str, bytes], compressed: bool) -> None:
+    def _out_models(self, models: dict[str, PotentialData], compressed: bool) -> None:
         """Hand out the models; where compression failed the uncompressed one is the potential."""
         chosen = {'potential': 'compressed', 'frozen': 'frozen'}
         if not compressed or 'compressed' not in models:
             chosen = {'potential': 'frozen'}
         for port, kind in chosen.items():
             if kind in models:
-                node = self._potential(models[kind], kind)
-                if node is not None:
-                    self.out(port, node)
-
-    def _potential(self, model: bytes, kind: str) -> PotentialData | None:
-        log, inputs = self.logs['train'], self.node.inputs
-        frames = sum(node.n_frames for node in inputs.training.values())
-        notes = (
-            f'DeePMD-kit {log.version or "of unknown version"}, backend {self.backend.name}; {self._wanted()} steps on '
-            f'{frames} frames, seed {inputs.seed.value}; {"compressed" if kind == "compressed" else "not compressed"}'
-        )
-        try:
-            return PotentialData.from_potential(
-                deepmd_potential(
-                    model,
-                    type_map_of(inputs),
-                    cutoff_of(self._normalised()),
-                    notes=notes,
-                    file=f'graph{self.backend.suffix}',
-                )
-            )
-        except ValueError as error:
-            self.problems.append(f'{kind} model: {error}')
-            return None
+                self.out(port, models[kind])
 
     def _results(self, compressed: bool) -> dict[str, Any]:
         log, inputs, content = self.logs['train'], self.node.inputs, self._normalised()
@@ -164,7 +163,7 @@ class DeepmdTrainParser(Parser):
         found = _STEP.findall(first[0]) if first else []
         return int(found[-1]) if found else None
 
-    def _exit_code(self, models: dict[str, bytes]) -> ExitCode | None:
+    def _exit_code(self, models: dict[str, PotentialData]) -> ExitCode | None:
         codes, log = self.exit_codes, self.logs['train']
         said = read_log(self.node.get_scheduler_stderr() or '')
         where = f'step {self._last()} of {self._wanted()}'
@@ -198,15 +197,17 @@ class DeepmdTrainParser(Parser):
         freeze = self.logs['freeze']
         if freeze.out_of_memory:
             return self.exit_codes.ERROR_OUT_OF_MEMORY.format(reason=f'{freeze.out_of_memory} (while freezing)')
-        if freeze.error:
-            return self.exit_codes.ERROR_MODEL_MISSING.format(reason=freeze.error)
+        damaged = [problem for problem in self.problems if problem.startswith('frozen')]
+        if freeze.error or damaged:
+            return self.exit_codes.ERROR_MODEL_MISSING.format(reason=freeze.error or damaged[0])
         return self.exit_codes.ERROR_INTERRUPTED.format(reason=f'killed before the model was frozen, at {where}')
 
-    def _not_compressed(self, models: dict[str, bytes]) -> ExitCode | None:
+    def _not_compressed(self, models: dict[str, PotentialData]) -> ExitCode | None:
         if not self.node.inputs.compress.value:
             return None
         if 'compressed' not in models:
-            reason = reason_of(self.logs['compress'], self.texts['compress'])
+            damaged = [problem for problem in self.problems if problem.startswith('compressed')]
+            reason = damaged[0] if damaged else reason_of(self.logs['compress'], self.texts['compress'])
             return self.exit_codes.ERROR_COMPRESSION.format(reason=reason)
         if self.compression_error is None:
             why = reason_of(self.logs['check'], self.texts['check'])
