@@ -119,7 +119,7 @@ class Engine(LabelEngine):
             'functional': settings['functional'],
             'dispersion': settings['dispersion'],
             'pseudopotentials': {
-                element: {'file': pseudo.filename, 'md5': pseudo.md5, 'kind': pw.header(pseudo).kind}
+                element: f'{pw.header(pseudo).kind}, md5 {pseudo.md5}'
                 for element, pseudo in sorted(inputs['pseudos'].items())
             },
             'ecutwfc_ry': wave,
@@ -146,7 +146,11 @@ class Engine(LabelEngine):
         if not all(frames.pbc):
             return f'frames: periodic along {frames.pbc}; pw.x labels only cells periodic in all directions'
         pseudos = inputs.get('pseudos', {})
-        wrong = pw.check_settings(settings) or pw.check_pseudos(settings, pseudos, frames.elements)
+        wrong = (
+            pw.check_ranks(inputs['code'], inputs.get('options', {}))
+            or pw.check_settings(settings)
+            or pw.check_pseudos(settings, pseudos, frames.elements)
+        )
         if wrong is None:
             try:
                 pw.cutoffs(settings, inputs)

@@ -91,6 +91,10 @@ def read_aimd(frames: Frames, outputs: Mapping[str, orm.Data], settings: Mapping
     if not isinstance(trajectory, orm.TrajectoryData) or wrong_atoms(frames, trajectory):
         return []
     arrays = {name: trajectory.get_array(name) for name in trajectory.get_arraynames()}
+    if settings['nspin'] == 2:
+        arrays['atomic_magnetic_moments'] = _converged(
+            arrays.get('atomic_magnetic_moments', ()), len(arrays.get('energy', ()))
+        )
     needed = ['positions', 'energy', 'forces', 'stress', *(['atomic_magnetic_moments'] * (settings['nspin'] == 2))]
     complete = min(len(arrays.get(name, ())) for name in needed)
     iterations = arrays.get('scf_iterations', np.zeros(complete))
@@ -105,3 +109,9 @@ def read_aimd(frames: Frames, outputs: Mapping[str, orm.Data], settings: Mapping
         except ValueError:
             break
     return found
+
+
+def _converged(moments: Any, n_steps: int) -> Any:
+    """The last moments of each step: pw.x may print them at the beginning of an SCF too; none where that is unclear."""
+    each, rest = divmod(len(moments), max(n_steps, 1))
+    return moments[each - 1 :: each] if each and not rest else ()

@@ -41,6 +41,16 @@ def header(pseudo: Any) -> UpfHeader:
     return _HEADERS[pseudo.uuid]
 
 
+def check_ranks(code: orm.AbstractCode, options: Mapping[str, Any]) -> str | None:
+    """Say if several MPI ranks are asked for with a code that is started without MPI: it would run on one."""
+    resources = {**ONE_RANK['resources'], **options.get('resources', {})}
+    per_machine = resources['num_mpiprocs_per_machine']
+    ranks = resources.get('tot_num_mpiprocs') or resources['num_machines'] * per_machine
+    if ranks > 1 and code.with_mpi is False and not options.get('withmpi'):
+        return f'options.resources: {ranks} MPI ranks, but the code {code.full_label} is set up to run without MPI'
+    return None
+
+
 def check_settings(settings: Mapping[str, Any]) -> str | None:
     """Say which setting has a value that cannot be meant."""
     for name in (*_POSITIVE, *_POSITIVE_OR_NULL):

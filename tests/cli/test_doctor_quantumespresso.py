@@ -78,7 +78,7 @@ def test_codes_and_families_of_the_profile(aiida_profile_clean, pw_code):
     code, families = quantumespresso(machine)
     assert (code.part, code.verdict) == (pw_code.full_label, 'ok')
     assert families.verdict == 'warning'
-    assert 'aiida-pseudo install family' in families.mend
+    assert families.mend.startswith(f'aiida-pseudo -p {aiida_profile_clean.name} install family')
     text = '<UPF version="2.0.1"><PP_HEADER element="Si" pseudo_type="NC" functional="PBE" z_valence="4.0"/></UPF>'
     family = CutoffsPseudoPotentialFamily(label='mine').store()
     family.add_nodes([UpfData(io.BytesIO(text.encode()), filename='Si.upf').store()])

@@ -23,7 +23,7 @@ from aiida_glassion.label_engines.quantumespresso import Engine
 from aiida_glassion.label_engines.quantumespresso_aimd import aimd_inputs, draw_velocities, read_aimd
 from aiida_glassion.workchains import protocols
 
-pytestmark = pytest.mark.usefixtures('aiida_profile_clean')
+pytestmark = pytest.mark.usefixtures('aiida_profile')
 
 RECORDED = Path(__file__).parent.parent / 'fixtures' / 'quantumespresso'
 SILICA = Frames(
@@ -211,6 +211,8 @@ def test_frames_that_cannot_be_labelled_are_refused(inputs):
     assert 'periodic' in Engine.check(slab, chosen, inputs)
     swapped = {**inputs, 'pseudos': {'O': pseudo('Si'), 'Si': pseudo('O')}}
     assert Engine.check(SILICA, chosen, swapped) == 'pseudos.O: Si.upf is one of Si'
+    ranks = {'resources': {'num_machines': 1, 'num_mpiprocs_per_machine': 4}}
+    assert 'options.resources: 4 MPI ranks' in Engine.check(SILICA, chosen, {**inputs, 'options': ranks})
     assert 'code: none given' in Engine.check(SILICA, chosen, {'pseudos': inputs['pseudos']})
 
 
@@ -219,6 +221,7 @@ def test_method_names_what_decides_and_nothing_else(inputs):
     assert method['ecutwfc_ry'] == 50.0
     assert method['functional'] == 'PBE'
     assert method['energy'] == 'free energy of the electrons, F = E - TS'
+    assert method['pseudopotentials']['O'] == f'norm-conserving, md5 {inputs["pseudos"]["O"].md5}'
     assert sorted(method['pseudopotentials']) == ['O', 'Si', 'V']
     assert Engine.method(settings('moderate', mixing_beta=0.1, max_iterations=7), inputs) == method
     explicit = settings('moderate', ecutwfc=50, ecutrho=200)
@@ -248,7 +251,7 @@ def test_job_turns_a_left_handed_cell(inputs):
     assert np.linalg.det(structure.cell) > 0
 
 
-def test_pseudopotentials_from_a_family(code):
+def test_pseudopotentials_from_a_family(aiida_profile_clean, code):
     from aiida_pseudo.groups.family import CutoffsPseudoPotentialFamily
 
     family = CutoffsPseudoPotentialFamily(label='mine').store()
@@ -381,6 +384,18 @@ def test_steps_that_ran_out_of_iterations_are_left_out(recorded):
     outputs = recorded('md')
     iterations = outputs['output_trajectory'].get_array('scf_iterations')
     assert len(read_aimd(SILICA, outputs, settings(electron_maxstep=int(iterations.max())))) < 4
+
+
+def test_moments_of_each_step_are_the_converged_ones(recorded):
+    spin = settings(nspin=2, magnetic_moments={'O': 0.5})
+    outputs = recorded('md')
+    assert read_aimd(SILICA, outputs, spin) == []
+    moments = np.arange(24.0).reshape(8, 3)  # printed twice a step
+    outputs['output_trajectory'].set_array('atomic_magnetic_moments', moments)
+    found = [frames.magnetisations[0] for frames in read_aimd(SILICA, outputs, spin)]
+    np.testing.assert_array_equal(found, moments[1::2])
+    outputs['output_trajectory'].set_array('atomic_magnetic_moments', moments[:7])
+    assert read_aimd(SILICA, outputs, spin) == []
 
 
 def test_dynamics_starts_at_the_temperature(inputs):

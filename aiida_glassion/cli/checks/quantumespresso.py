@@ -16,8 +16,8 @@ from aiida_glassion.cli.engines import Program, find
 PLUGIN = 'quantumespresso.pw'
 INSTALL = 'sudo apt-get install quantum-espresso quantum-espresso-data'
 ADD_CODE = 'glassion setup --pw PATH'
-ADD_FAMILY = 'aiida-pseudo install family DIRECTORY LABEL -P pseudo.upf -F pseudo.family.cutoffs'
-ADD_CUTOFFS = 'aiida-pseudo family cutoffs set -s standard -u Ry LABEL cutoffs.json'
+ADD_FAMILY = 'aiida-pseudo -p {profile} install family DIRECTORY LABEL -P pseudo.upf -F pseudo.family.cutoffs'
+ADD_CUTOFFS = 'aiida-pseudo -p {profile} family cutoffs set -s standard -u Ry LABEL cutoffs.json'
 PSEUDO = Path('/usr/share/espresso/pseudo/Si.pbe-rrkj.UPF')
 """A small pseudopotential that Debian's quantum-espresso-data installs."""
 
@@ -62,7 +62,7 @@ def quantumespresso(machine: Machine) -> Iterator[Finding]:
         return
     for label, program in codes:
         yield remote(label) if program is None else examine(label, program, PSEUDO)
-    yield from _families()
+    yield from _families(machine.profile)
 
 
 def examine(label: str, program: Program, pseudo: Path) -> Finding:
@@ -101,7 +101,7 @@ def examine(label: str, program: Program, pseudo: Path) -> Finding:
     return Finding(label, 'ok', seen)
 
 
-def _families() -> Iterator[Finding]:
+def _families(profile: str | None) -> Iterator[Finding]:
     """Families of pseudopotentials in the profile, and which of them recommend cutoffs."""
     from aiida.orm import QueryBuilder
     from aiida_pseudo.groups.family import PseudoPotentialFamily
@@ -109,7 +109,8 @@ def _families() -> Iterator[Finding]:
     families = QueryBuilder().append(PseudoPotentialFamily).all(flat=True)
     if not families:
         seen = 'no family in this profile: labels need pseudopotentials, one by one or as a family'
-        yield Finding('pseudopotentials', 'warning', seen, ADD_FAMILY)
+        yield Finding('pseudopotentials', 'warning', seen, ADD_FAMILY.format(profile=profile))
+    mend = ADD_CUTOFFS.format(profile=profile)
     for family in sorted(families, key=lambda family: str(family.label)):
         part = f'pseudopotentials {family.label}'
         seen = f'{len(family.elements)} elements'
@@ -117,7 +118,7 @@ def _families() -> Iterator[Finding]:
         if stringencies:
             yield Finding(part, 'ok', f'{seen}, cutoffs {", ".join(stringencies)}')
         else:
-            yield Finding(part, 'warning', f'{seen}, without cutoffs: set ecutwfc and ecutrho yourself', ADD_CUTOFFS)
+            yield Finding(part, 'warning', f'{seen}, without cutoffs: set ecutwfc and ecutrho yourself', mend)
 
 
 def _last(text: str) -> str:
