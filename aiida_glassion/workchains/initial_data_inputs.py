@@ -127,7 +127,7 @@ def _check_numbers(inputs: Any, settings: Mapping[str, Any]) -> str | None:
 def _check_engines(inputs: Any, settings: Mapping[str, Any]) -> str | None:
     for stage in ('relax', 'dynamics'):
         engine = settings[stage]['engine']
-        if engine != 'none' and engine not in inputs:
+        if engine != 'none' and not _has_code(inputs.get(engine)):
             return f'settings.{stage}.engine is {engine}, but its inputs are missing: give `{engine}`, or choose none'
     for engine in ab_initio_engines(settings):
         if 'engine_settings' not in inputs:
@@ -137,6 +137,13 @@ def _check_engines(inputs: Any, settings: Mapping[str, Any]) -> str | None:
             if wrong:
                 return f'crystals.{name}: {wrong}'
     return None
+
+
+def _has_code(inputs: Any) -> bool:
+    """Whether a namespace was really given: with a program in it."""
+    if isinstance(inputs, Mapping):
+        return any(_has_code(value) for value in inputs.values())
+    return isinstance(inputs, orm.AbstractCode)
 
 
 def ab_initio_engines(settings: Mapping[str, Any]) -> list[str]:
