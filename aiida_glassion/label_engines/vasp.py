@@ -169,7 +169,7 @@ def workchain_inputs(
     """
     from aiida_glassion.functions.structure import grouped_structure
 
-    structure = grouped_structure(frames)
+    structure = grouped_structure(frames, metadata={'call_link_label': 'structure'})
     mesh = vasp_inputs.k_mesh(np.array(structure.cell), settings['k_spacing'])
     kpoints = orm.KpointsData()
     kpoints.set_cell_from_structure(structure)
