@@ -63,3 +63,26 @@ def test_the_yaml_of_a_labelling_makes_a_valid_builder(tmp_path, aiida_profile_c
     path.write_text(yaml.safe_dump(content | {'engin': 'ase'}))
     with pytest.raises(ValueError, match=r'unknown engin; known are .*engine'):
         load(ROOT / 'label' / 'launch.py').builder(path)
+
+
+def test_the_yaml_of_a_training_makes_a_valid_builder(tmp_path, aiida_profile_clean, dp_code):
+    from aiida_glassion.data.dataset import DatasetData
+    from aiida_glassion.formats.deepmd.systems import read_system
+
+    module = load(ROOT / 'train' / 'launch.py')
+    silica = Path(__file__).parent / 'fixtures' / 'deepmd' / 'silica' / 'O16Si8'
+    node = DatasetData.from_frames(read_system(silica)).store()
+    content = yaml.safe_load((ROOT / 'train' / 'inputs.yaml').read_text()) | {'code': dp_code.full_label}
+    path = tmp_path / 'inputs.yaml'
+    path.write_text(yaml.safe_dump(content | {'datasets': {'start': node.pk}}))
+    builder = module.builder(path)
+    ports = builder.process_class.spec().inputs
+    assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
+    assert builder.datasets['start'].uuid == node.uuid
+    assert builder.settings['committee'] == 4
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ValueError, match='datasets: name at least one'):
+        module.builder(path)
+    path.write_text(yaml.safe_dump(content | {'datasets': {'start': dp_code.pk}}))
+    with pytest.raises(ValueError, match=r'datasets\.start: node .* is InstalledCode, expected a dataset'):
+        module.builder(path)

@@ -30,6 +30,8 @@ from aiida_glassion.workchains.train_member import TrainMemberWorkChain
 _SET_HERE = ('training', 'validation', 'parameters', 'seed', 'backend', 'compress', 'warm_start', 'restart')
 _HOPELESS = (TrainMemberWorkChain.exit_codes.ERROR_OUT_OF_MEMORY.status,)
 """Ends of a member that another seed does not change."""
+_LIKE_ALL = (TrainMemberWorkChain.exit_codes.ERROR_TRAINING_FAILED.status,)
+"""Ends that another seed changes only where other members got through."""
 
 
 class TrainWorkChain(WorkChain):
@@ -283,12 +285,14 @@ class TrainWorkChain(WorkChain):
 
     def inspect_members(self) -> None:
         """Keep the models; line a failed member up again, with another seed."""
-        for number, attempt in self.ctx.running:
-            node = self.ctx[_label('train', number, attempt)]
-            if node.is_finished_ok and 'potential' in node.outputs:
-                self.ctx.trained[number] = node
+        nodes = {task: self.ctx[_label('train', *task)] for task in self.ctx.running}
+        good = {task for task, node in nodes.items() if node.is_finished_ok and 'potential' in node.outputs}
+        self.ctx.trained.update({number: nodes[number, attempt] for number, attempt in good})
+        for (number, attempt), node in nodes.items():
+            if (number, attempt) in good:
                 continue
-            again = attempt < self.ctx.settings['retries'] and node.exit_status not in _HOPELESS
+            hopeless = (*_HOPELESS, *(() if self.ctx.trained else _LIKE_ALL))
+            again = attempt < self.ctx.settings['retries'] and node.exit_status not in hopeless
             if again:
                 self.ctx.queue.append((number, attempt + 1))
             self._note('train', number, attempt, node, 'again with another seed' if again else 'left out')
