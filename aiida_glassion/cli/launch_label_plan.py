@@ -164,7 +164,7 @@ def look_ahead(engine: str, sources: Mapping[str, Any], builder: Any) -> LabelOu
     from aiida_glassion.kernels.dataset.gate import Limits
     from aiida_glassion.label_engines import engines
     from aiida_glassion.label_engines.grouping import plan_groups
-    from aiida_glassion.workchains.label import frames_per_job
+    from aiida_glassion.workchains.label_inputs import frames_per_job
 
     chosen = engines()[engine]
     settings, engine_settings = builder.settings.get_dict(), builder.engine_settings.get_dict()

@@ -10,13 +10,13 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkC
 
 from aiida_glassion.calculations.md import CONFIGURATIONS
 from aiida_glassion.data.dataset import DatasetData, hash_method
-from aiida_glassion.data.frames import FramesData, as_frames
+from aiida_glassion.data.frames import FramesData
 from aiida_glassion.functions.labels import collect_labels, plan_labels, select_refused, split_group
-from aiida_glassion.kernels.dataset.gate import Limits
 from aiida_glassion.label_engines import engines
 from aiida_glassion.label_engines.engine import LabelEngine, Refused
 from aiida_glassion.label_engines.grouping import counts_of, retries
 from aiida_glassion.workchains import protocols
+from aiida_glassion.workchains.label_inputs import check_inputs, chosen_engine, engine_called, fill, frames_per_job
 
 
 class LabelWorkChain(WorkChain):
@@ -73,7 +73,7 @@ class LabelWorkChain(WorkChain):
             default=lambda: orm.Float(0.1),
             help='Fraction of the frames that may be refused before the whole is a failure, 0 to 1.',
         )
-        spec.inputs.validator = _check_inputs
+        spec.inputs.validator = check_inputs
         spec.outline(
             cls.setup,
             cls.plan,
@@ -147,7 +147,7 @@ class LabelWorkChain(WorkChain):
         builder.engine_settings = orm.Dict(engine_settings)
         if options:
             engine_options['options'] = dict(options)
-        _fill(builder[engine], chosen.inputs_from_settings(code, engine_settings, **engine_options))
+        fill(builder[engine], chosen.inputs_from_settings(code, engine_settings, **engine_options))
         if known:
             builder.known = dict(known)
         builder.max_concurrent = orm.Int(max_concurrent)
@@ -309,48 +309,6 @@ class LabelWorkChain(WorkChain):
         return None
 
 
-def engine_called(name: str) -> type[LabelEngine]:
-    """Engine by name.
-
-    :raises ValueError: there is none.
-    """
-    if name not in engines():
-        raise ValueError(f'there is no label engine {name!r}{protocols.nearest(name, engines())}')
-    return engines()[name]
-
-
-def frames_per_job(engine: type[LabelEngine], settings: Mapping[str, Any], engine_settings: Mapping[str, Any]) -> int:
-    """How many frames a job takes: as the settings say, else as the engine does it."""
-    return int(settings.get('frames_per_job') or engine_settings.get('frames_per_job') or engine.frames_per_job)
-
-
-def chosen_engine(inputs: Any) -> str:
-    """Name of the engine whose namespace is given: the one with a code in it.
-
-    :raises ValueError: none, or several.
-    """
-    given = [name for name in engines() if _has_code(inputs.get(name))]
-    if len(given) != 1:
-        known = ', '.join(engines())
-        raise ValueError(f'give the inputs of one engine ({known}), not {" and ".join(given) or "none"}')
-    return given[0]
-
-
-def _fill(namespace: Any, inputs: Mapping[str, Any]) -> None:
-    """Set the inputs of a namespace one by one, so that the defaults of the others are still filled in."""
-    for name, value in inputs.items():
-        if isinstance(value, Mapping) and isinstance(namespace.get(name), Mapping):
-            _fill(namespace[name], value)
-        else:
-            namespace[name] = value
-
-
-def _has_code(inputs: Any) -> bool:
-    if isinstance(inputs, Mapping):
-        return any(_has_code(value) for value in inputs.values())
-    return isinstance(inputs, orm.AbstractCode)
-
-
 def _link(label: str) -> dict[str, str]:
     return {'call_link_label': label}
 
@@ -362,37 +320,3 @@ def _summary(ledger: Mapping[str, Any]) -> str:
     first = next(entry for entry in ledger['refused'] if entry['kind'] == commonest)
     counts = ', '.join(f'{number} {kind}' for kind, number in kinds.items())
     return f'{counts}; {first["frames"]} {first["index"]}: {first["reason"]}'
-
-
-def _check_inputs(inputs: Any, _: Any) -> str | None:
-    """Check what only shows when the inputs are seen together."""
-    try:
-        name = chosen_engine(inputs)
-        problem = _check_numbers(inputs)
-        if problem or 'frames' not in inputs or not inputs['frames']:
-            return problem or 'frames: none given, expected configurations by name'
-        settings = inputs['settings'].get_dict()
-        Limits(**settings['gate'])
-        engine_settings = inputs['engine_settings'].get_dict()
-        per_job = frames_per_job(engines()[name], settings, engine_settings)
-        if per_job < 1:
-            return f'settings.frames_per_job: {per_job} given, expected at least 1'
-        for key, node in sorted(inputs['frames'].items()):
-            frames = as_frames(node)
-            if not frames.n_frames or not frames.n_atoms:
-                return f'frames.{key}: it holds no configuration'
-            wrong = engines()[name].check(frames, engine_settings, inputs[name])
-            if wrong:
-                return f'frames.{key}: {wrong}'
-        engines()[name].method(engine_settings, inputs[name])
-    except (KeyError, TypeError, ValueError) as error:
-        return str(error)
-    return None
-
-
-def _check_numbers(inputs: Any) -> str | None:
-    if inputs['max_concurrent'].value < 1:
-        return f'max_concurrent: {inputs["max_concurrent"].value} given, expected at least 1'
-    if not 0 <= inputs['tolerated_failures'].value <= 1:
-        return f'tolerated_failures: {inputs["tolerated_failures"].value} given, expected a fraction, 0 to 1'
-    return None

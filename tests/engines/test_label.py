@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from hashlib import md5
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.formats.deepmd.systems import read_system
 from aiida_glassion.frames import Frames
 from aiida_glassion.potentials import library
+from aiida_glassion.potentials.deepmd import deepmd_potential
 from aiida_glassion.potentials.potential import Potential
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures('aiida_profile_clean')]
@@ -198,6 +200,26 @@ def test_one_bad_frame_costs_only_itself(lmp_code):
     check_show(node)
     jobs = [called for called in node.called if isinstance(called, orm.CalcJobNode)]
     assert sum(job.base.caching.is_created_from_cache for job in jobs) == 1, 'those that ended well are not run again'
+
+
+def test_a_deepmd_model_labels_the_same_by_lammps_and_by_ase(lmp_deepmd_code, aiida_code_installed, localhost, dp):
+    model = Path(__file__).parents[1] / 'fixtures' / 'deepmd' / 'silica_1.pb'
+    given = FramesData(frames=silica(2))
+    outputs, node = label(lmp_deepmd_code, given, deepmd_potential(model.read_bytes()))
+    assert node.is_finished_ok, node.exit_message
+    (lammps,) = outputs['dataset'].iter_frames()
+
+    python = aiida_code_installed(
+        label='python-deepmd', computer=localhost, filepath_executable=str(Path(dp).parent / 'python'), with_mpi=False
+    )
+    calculator = {'path': 'deepmd.calculator:DP', 'kwargs': {'model': model.name}}
+    outputs, node = label_by_ase(python, given, calculator, files={'model': orm.SinglefileData(model)})
+    assert node.is_finished_ok, node.exit_message
+    (by_python,) = outputs['dataset'].iter_frames()
+    np.testing.assert_allclose(lammps.energies, by_python.energies, atol=1e-8)
+    np.testing.assert_allclose(lammps.forces, by_python.forces, atol=1e-8)
+    np.testing.assert_allclose(lammps.virials, by_python.virials, atol=1e-5)
+    assert outputs['dataset'].method['files'] == [f'{model.name} {md5(model.read_bytes()).hexdigest()}']
 
 
 KILLED = """#!/bin/bash
