@@ -17,6 +17,7 @@ from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.formats.deepmd import input as deepmd_input
 from aiida_glassion.formats.deepmd.backend import COMPRESSIBLE, Backend, backend_named, backend_of_model
 from aiida_glassion.formats.deepmd.frozen import read_frozen
+from aiida_glassion.formats.deepmd.script import sel_of_model
 
 LARGEST_SEED = 2**31 - 1
 _THREADS = (
@@ -185,13 +186,15 @@ def check_content(inputs: Any) -> dict[str, Any]:
 
 
 def training_content(inputs: Any) -> dict[str, Any]:
-    """Content of ``input.json``."""
+    """Content of ``input.json``. Where ``sel`` is ``auto``, a model to start from brings its own: it cannot change."""
+    sel = sel_of_model(model_content(inputs['warm_start'])) if 'warm_start' in inputs else None
     return deepmd_input.write_input(
         inputs['parameters'].get_dict(),
         type_map=type_map_of(inputs),
         seed=inputs['seed'].value,
         training=list(data_folders(namespace_of(inputs, 'training'))),
         validation=list(data_folders(namespace_of(inputs, 'validation'), 'validation')),
+        sel=sel,
     )
 
 

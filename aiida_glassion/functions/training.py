@@ -30,9 +30,12 @@ def join_learning_curves(untils: orm.List, **pieces: orm.Data) -> dict[str, Any]
 
 def _summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
     """The last piece's results for the whole training."""
-    begun = [result['first_step'] for result in results if result.get('first_step') is not None]
+    begun, ended = ([r[key] for r in results if r.get(key) is not None] for key in ('first_step', 'last_step'))
+    errors = [result['last_errors'] for result in results if result.get('last_errors')]
     return results[-1] | {
         'pieces': len(results),
         'first_step': min(begun, default=None),
+        'last_step': max(ended, default=None),
+        'last_errors': errors[-1] if errors else {},
         'warnings': list(dict.fromkeys(w for result in results for w in result.get('warnings', [])))[:50],
     }

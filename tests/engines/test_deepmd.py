@@ -157,7 +157,7 @@ def test_trains_freezes_and_compresses(dp_code):
 def test_begins_with_the_weights_of_another_model_and_without_virials(dp_code):
     content = parameters(numb_steps=20, disp_freq=5)
     content['loss'] |= {'start_pref_v': 0, 'limit_pref_v': 0}
-    content['model']['descriptor'] |= {'sel': [40, 24], 'precision': 'default'}
+    content['model']['descriptor'] |= {'precision': 'default'}
     content['model']['fitting_net'] |= {'precision': 'default'}
     content['learning_rate'] |= {'start_lr': 1e-5, 'stop_lr': 1e-6}
     inputs = train_inputs(
@@ -169,6 +169,7 @@ def test_begins_with_the_weights_of_another_model_and_without_virials(dp_code):
     )
     outputs, node = run_get_node(CalculationFactory('glassion.deepmd.train'), **inputs)
     assert node.is_finished_ok, node.exit_message
+    assert outputs['results']['sel'] == [40, 24]  # that of the model; counted in these data it would be [20, 12]
     assert outputs['learning_curve'].get_array('rmse_f_trn')[0] < 1.0  # weights drawn anew begin with 3 eV/Å
     assert outputs['results']['labelled_frames'] == {'energies': 90, 'forces': 90, 'virials': 0}
     assert 'frozen' not in outputs

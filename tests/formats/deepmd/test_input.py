@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +16,10 @@ from aiida_glassion.formats.deepmd.input import (
     wants_label,
     write_input,
 )
+from aiida_glassion.formats.deepmd.script import read_training_script, sel_of_model
 from aiida_glassion.workchains import protocols
 
+FIXTURES = Path(__file__).parents[2] / 'fixtures' / 'deepmd'
 WRITTEN = {'type_map': ['O', 'Si'], 'seed': 5, 'training': ['data/a/O2Si'], 'validation': ['validation/b/O2Si']}
 
 
@@ -133,3 +136,15 @@ def test_backends():
         backend_named('tensorfow')
     with pytest.raises(ValueError, match='no supported backend'):
         backend_of_model('graph.hlo')
+
+
+def test_a_model_brings_its_own_sel():
+    model = (FIXTURES / 'silica_1.pb').read_bytes()
+    assert read_training_script(model)['model']['type_map'] == ['O', 'Si']
+    assert sel_of_model(model) == [40, 24]
+    assert sel_of_model(b'PK') is None
+    assert sel_of_model(model[:500]) is None
+    given = parameters()
+    assert write_input(given, **WRITTEN, sel=[40, 24])['model']['descriptor']['sel'] == [40, 24]
+    given['model']['descriptor']['sel'] = [30, 30]
+    assert write_input(given, **WRITTEN, sel=[40, 24])['model']['descriptor']['sel'] == [30, 30]
