@@ -44,21 +44,30 @@ def limits_of(given: Mapping[str, float | None]) -> dict[str, float]:
 def show(pks: tuple[str, ...], profile: str | None, as_json: bool, **limits: float | None) -> None:
     """Statistics by formula of the datasets PK... together, outliers, duplicate geometries, smallest distances."""
     load(profile)
+    from rich.console import Console
+
     from aiida_glassion.data.dataset import check_one_method
     from aiida_glassion.kernels.dataset.report import report_frames
 
     nodes = [find_dataset(pk) for pk in pks]
 
+    status = Console(stderr=True).status('reading')
+
     def read() -> Iterator[Any]:
+        number = 0
         for node in nodes:
-            yield from node.iter_frames()
+            for frames in node.iter_frames():
+                yield frames
+                number += frames.n_frames
+                status.update(f'{number} frames seen')
 
     report: dict[str, Any] = {'datasets': [node.pk for node in nodes], 'warnings': []}
     try:
         check_one_method({f'dataset {node.pk}': node for node in nodes})
     except ValueError as error:
         report['warnings'].append(str(error))
-    report |= report_frames(read, limits_of(limits))
+    with status:
+        report |= report_frames(read, limits_of(limits))
     if as_json:
         click.echo(json.dumps(report, indent=2, ensure_ascii=False))
         return

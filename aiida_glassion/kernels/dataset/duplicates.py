@@ -25,9 +25,11 @@ FloatArray = npt.NDArray[np.floating[Any]]
 TOLERANCE = 1e-3
 """Å, by which atoms of the same geometry may differ: rounding in files, not thermal motion."""
 
-_REACH = 5.0
+_REACH = 4.0
 _RANKS = 8
+_DIGITS = 8
 _NUMBERS_AT_ONCE = 10_000_000
+_ROWS_AT_ONCE = 1000
 
 
 def same_geometry(first: Frames, second: Frames, tolerance: float = TOLERANCE) -> bool:
@@ -131,28 +133,29 @@ def _invariants(frame: Frames) -> FloatArray:
 
 def _candidates(rows: FloatArray, window: float) -> list[list[int]]:
     """Groups of rows that are linked by differing nowhere by more than a window; those of one row are left out."""
-    bins = [len(np.unique(np.floor(column / window))) for column in rows.T]
-    key = int(np.argmax(bins))
-    order = np.argsort(rows[:, key], kind='stable')
-    values = rows[order]
-    starts = np.searchsorted(values[:, key], values[:, key] - window)
-    parent = np.arange(len(rows))
+    from scipy.spatial import cKDTree
+
+    unique, belongs = np.unique(np.round(rows, _DIGITS), axis=0, return_inverse=True)
+    parent = list(range(len(unique)))
 
     def root(i: int) -> int:
         while parent[i] != i:
             parent[i] = parent[parent[i]]
-            i = int(parent[i])
+            i = parent[i]
         return i
 
-    for i in range(1, len(rows)):
-        near = np.flatnonzero((np.abs(values[starts[i] : i] - values[i]) <= window).all(axis=1)) + starts[i]
-        for j in near:
-            a, b = root(i), root(int(j))
-            parent[max(a, b)] = min(a, b)
+    tree = cKDTree(unique)
+    for start in range(0, len(unique), _ROWS_AT_ONCE):
+        near = tree.query_ball_point(unique[start : start + _ROWS_AT_ONCE], window, p=np.inf)
+        for i, others in enumerate(near, start):
+            for j in others:
+                if j < i:
+                    a, b = root(i), root(j)
+                    parent[max(a, b)] = min(a, b)
     groups: dict[int, list[int]] = {}
-    for i in range(len(rows)):
-        groups.setdefault(root(i), []).append(int(order[i]))
-    return [sorted(group) for group in groups.values() if len(group) > 1]
+    for row, index in enumerate(belongs.ravel().tolist()):
+        groups.setdefault(root(index), []).append(row)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _batches(groups: list[list[int]], sizes: dict[int, int]) -> Iterator[list[list[int]]]:
