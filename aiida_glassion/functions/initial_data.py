@@ -45,7 +45,7 @@ def take_frame(frames: orm.Data, index: orm.Int) -> FramesData:
     """One frame of several, as a configuration to start from.
 
     :param frames: positions Å.
-    :param index: which one, from 0; -1: the last.
+    :param index: index of the frame, from 0; -1: the last.
     """
     return FramesData(frames=as_frames(frames)[index.value])
 

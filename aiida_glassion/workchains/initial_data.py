@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
-from aiida.common import AttributeDict
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, while_
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, while_
 
 from aiida_glassion.calculations.md import CONFIGURATIONS
 from aiida_glassion.calculations.packmol import PackmolCalculation
@@ -16,17 +14,13 @@ from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.functions.composition import apportion_atoms
-from aiida_glassion.functions.initial_data import collect_aimd, gather_frames, perturb_crystal, take_frame
+from aiida_glassion.functions.initial_data import collect_aimd, gather_frames, perturb_crystal
 from aiida_glassion.kernels.build.initial_data import (
     chosen_starts,
-    dynamics_schedule,
-    packing_distances,
-    relax_schedule,
     seed_of,
     unrelaxed,
 )
 from aiida_glassion.label_engines import engines
-from aiida_glassion.label_engines.quantumespresso_relax import relax_inputs
 from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.initial_data_inputs import (
     AIMD_ENGINES,
@@ -35,13 +29,14 @@ from aiida_glassion.workchains.initial_data_inputs import (
     check_settings,
     mixtures_of,
 )
+from aiida_glassion.workchains.initial_data_jobs import InitialDataJobs
 from aiida_glassion.workchains.md import MdWorkChain
 
 _OUTPUTS = {'relax': ('final', 'output_structure'), 'pack': ('configuration',), 'dynamics': ('trajectory',)}
 """Output of the process of each kind of job that the next step takes: the first that is there."""
 
 
-class InitialDataWorkChain(WorkChain):
+class InitialDataWorkChain(InitialDataJobs):
     """Make the structures that are labelled first: around crystals, packed mixtures, and short dynamics from both.
 
     Crystals are relaxed (if wanted), repeated, scaled, strained and their atoms displaced; mixtures are packed at
@@ -256,59 +251,9 @@ class InitialDataWorkChain(WorkChain):
     def run_jobs(self) -> ToContext:
         """Run the next processes, as many at a time as allowed."""
         upto = min(len(self.ctx.jobs), self.ctx.launched + self.inputs.max_concurrent.value)
-        submit = {'relax': self._relax, 'pack': self._pack, 'dynamics': self._dynamics}
-        nodes = {job['label']: submit[job['kind']](job) for job in self.ctx.jobs[self.ctx.launched : upto]}
+        nodes = {job['label']: self.submit_job(job) for job in self.ctx.jobs[self.ctx.launched : upto]}
         self.ctx.launched = upto
         return ToContext(**nodes)
-
-    def _md(self, label: str, configuration: orm.Data, schedule: Any) -> orm.ProcessNode:
-        inputs = AttributeDict(self.exposed_inputs(MdWorkChain, namespace='md'))
-        inputs.md.configuration = configuration
-        inputs.md.schedule = orm.Dict(schedule.model_dump(exclude_none=True))
-        inputs.md.seed = orm.Int(seed_of(self.inputs.seed.value, label))
-        inputs.metadata.call_link_label = label
-        return self.submit(MdWorkChain, **inputs)
-
-    def _relax(self, job: Mapping[str, Any]) -> orm.ProcessNode:
-        crystal = self.inputs.crystals[job['name']]
-        if self._engine('relax') == 'md':
-            return self._md(job['label'], crystal, relax_schedule(self.ctx.settings))
-        start = take_frame(crystal, orm.Int(-1), metadata={'call_link_label': f'start_{job["label"]}'})
-        relax = {key: value for key, value in self.ctx.settings['relax'].items() if key not in ('engine', 'settle')}
-        return self._ab_initio(job['label'], *relax_inputs(start, *self._engine_inputs('relax'), **relax))
-
-    def _engine_inputs(self, stage: str) -> tuple[dict[str, Any], Any]:
-        """Settings and inputs of the label engine of a stage."""
-        return self.inputs.engine_settings.get_dict(), self.inputs[self._engine(stage)]
-
-    def _ab_initio(self, label: str, process: Any, inputs: dict[str, Any]) -> orm.ProcessNode:
-        inputs.setdefault('metadata', {})['call_link_label'] = label
-        return self.submit(process, **inputs)
-
-    def _pack(self, job: Mapping[str, Any]) -> orm.ProcessNode:
-        inputs = AttributeDict(self.exposed_inputs(PackmolCalculation, namespace='packmol'))
-        atoms = self.ctx.atoms[job['name']]
-        inputs.density = atoms['density']
-        inputs |= {port: atoms[port] for port in ('counts', 'units') if port in atoms}
-        inputs.seed = orm.Int(seed_of(self.inputs.seed.value, job['label']))
-        if 'minimum_distances' not in inputs:
-            elements = atoms['report']['counts']
-            inputs.minimum_distances = packing_distances(elements, self.ctx.settings['mixture']['closest'])
-        inputs.metadata.call_link_label = job['label']
-        return self.submit(PackmolCalculation, **inputs)
-
-    def _dynamics(self, job: Mapping[str, Any]) -> orm.ProcessNode:
-        link = {'call_link_label': f'start_{job["label"]}'}
-        start = take_frame(self.ctx.made[job['name']], orm.Int(job['index']), metadata=link)
-        dynamics = self.ctx.settings['dynamics']
-        packed = job['name'] in self.ctx.mixtures
-        temperature = (dynamics['mixture_temperature'] if packed else None) or dynamics['temperature']
-        if self._engine('dynamics') == 'md':
-            return self._md(job['label'], start, dynamics_schedule(self.ctx.settings, temperature, settle=packed))
-        self.ctx.starts[job['label']] = start
-        aimd_inputs = _aimd(self._engine('dynamics')).aimd_inputs
-        run = (temperature, dynamics['steps'], dynamics['timestep'], seed_of(self.inputs.seed.value, job['label']))
-        return self._ab_initio(job['label'], *aimd_inputs(start, *self._engine_inputs('dynamics'), *run))
 
     def _collect(self) -> dict[str, list[orm.Data]]:
         """What the processes made, by crystal or mixture; those that failed go into the ledger."""
@@ -425,11 +370,3 @@ class InitialDataWorkChain(WorkChain):
     def _out_report(self) -> None:
         content = {'structures': self.ctx.made_of, 'failed': self.ctx.failed, 'processes': self.ctx.run}
         self.out('report', orm.Dict(content).store())
-
-    def _engine(self, stage: str) -> str:
-        return str(self.ctx.settings[stage]['engine'])
-
-
-def _aimd(engine: str) -> Any:
-    """What a label engine has to run dynamics with."""
-    return importlib.import_module(f'aiida_glassion.label_engines.{engine}_aimd')
