@@ -95,6 +95,10 @@ def sort_lines(frames: Frames, lines: list[dict[str, Any]]) -> tuple[dict[int, d
             refused.append({'index': index, 'kind': 'not_finite', 'reason': reason})
         else:
             rows[index] = arrays
+    given = {name for arrays in rows.values() for name in arrays}
+    for index in [index for index, arrays in rows.items() if set(arrays) != given]:
+        lacking = ', '.join(sorted(given - set(rows.pop(index))))
+        refused.append({'index': index, 'kind': 'missing', 'reason': f'no {lacking}, which other frames have'})
     return rows, refused
 
 
@@ -109,14 +113,13 @@ def _as_arrays(line: dict[str, Any], n_atoms: int) -> dict[str, Any] | None:
 
 
 def labelled_frames(frames: Frames, rows: dict[int, dict[str, Any]]) -> Frames:
-    """The frames that have labels; a label that only some of them have is left out."""
+    """The frames that have labels, all of them the same ones."""
     indices = sorted(rows)
-    common = [name for name in _ARRAYS if all(name in rows[index] for index in indices)]
     return Frames(
         symbols=frames.symbols,
         positions=frames.positions[indices],
         cells=frames.cells[indices],
         pbc=frames.pbc,
         steps=np.array(indices, dtype=np.int64),
-        **{_ARRAYS[name]: np.array([rows[index][name] for index in indices]) for name in common},
+        **{_ARRAYS[name]: np.array([rows[index][name] for index in indices]) for name in rows[indices[0]]},
     )

@@ -119,6 +119,13 @@ def test_wrong_shapes_and_no_numbers_are_refused():
     assert rows == {}
     assert [entry['kind'] for entry in refused] == ['not_finite', 'missing']
 
+    good = {'energy': 1.0, 'forces': forces}
+    lines = [{'index': 0, **good, 'virial': np.eye(3).tolist()}, {'index': 1, **good}]
+    rows, refused = sort_lines(frames, lines)
+    assert list(rows) == [0]
+    assert refused == [{'index': 1, 'kind': 'missing', 'reason': 'no virial, which other frames have'}]
+    assert labelled_frames(frames, rows).virials.shape == (1, 3, 3)
+
 
 @pytest.mark.parametrize(
     'path', ['os:system', 'ase.build:bulk', 'subprocess:Popen', 'ase.calculators.emt:no_such', 'no_such_module:EMT']
