@@ -54,7 +54,7 @@ def strained(frames: Frames, strain: np.ndarray) -> Frames:
     return Frames(frames.symbols, frames.positions @ deform, frames.cells @ deform)
 
 
-def run_labels(code, pseudos, frames, **overrides):
+def run_labels(code, pseudos, frames, job=None, **overrides):
     builder = LabelWorkChain.get_builder_from_protocol(
         'quantumespresso',
         code,
@@ -62,6 +62,7 @@ def run_labels(code, pseudos, frames, **overrides):
         'tiny',
         overrides,
         pseudos=pseudos,
+        **(job or {}),
     )
     return run_get_node(builder)[1]
 
@@ -135,9 +136,14 @@ touch {tmp_path}/killed
         prepend_text='export OMP_NUM_THREADS=1',
         with_mpi=False,
     )
-    node = run_labels(code, pseudos, {'silica': SILICA})
+    job = {
+        'options': {'resources': {'num_machines': 1, 'num_mpiprocs_per_machine': 1}, 'max_wallclock_seconds': 600},
+        'parallelization': {'npool': 1},
+    }
+    node = run_labels(code, pseudos, {'silica': SILICA}, job)
     assert node.is_finished_ok, node.exit_message
     assert [run.exit_status for run in pw_runs(node)] == [305, 0]
+    assert pw_runs(node)[-1].inputs.parameters['CONTROL']['max_seconds'] == pytest.approx(570)
     assert node.outputs.dataset.n_frames == 1
     printed = re.findall(
         r'^ +atom +\d+ type +\d +force = +(\S+) +(\S+) +(\S+)', stdout_of(pw_runs(node)[-1]), re.MULTILINE
