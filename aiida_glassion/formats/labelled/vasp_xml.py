@@ -2,7 +2,8 @@
 
 The energy is the free energy ``e_fr_energy`` (with the entropy of the smeared electrons), because VASP's forces and
 stress are its derivatives; ``e_0_energy``, extrapolated to no smearing, is not. The printed stress (kB) is positive
-when compressed, so the virial is volume times it; the kinetic part of an MD is not in it.
+when compressed, so the virial is volume times it. (OUTCAR prints what the motion of the ions adds in a line of its own,
+``Total+kin.``, which is not read.)
 """
 
 from __future__ import annotations

@@ -42,6 +42,23 @@ def test_ase_agrees(name, number, tmp_path):
         assert frames.energies[i] == pytest.approx(image.get_potential_energy(), abs=1e-4)
 
 
+@pytest.mark.parametrize('positions', ['angstrom', 'bohr', 'alat'])
+@pytest.mark.parametrize('cell', ['bohr', 'alat= 5.13000000'])
+def test_units_of_positions_and_cell(positions, cell, tmp_path):
+    """The same numbers in another unit than pw.x wrote them: ASE reads the same from them."""
+    from ase.io import read
+
+    def change(text):
+        text = text.replace('ATOMIC_POSITIONS (crystal)', f'ATOMIC_POSITIONS ({positions})')
+        return text.replace('CELL_PARAMETERS (angstrom)', f'CELL_PARAMETERS ({cell})')
+
+    path = unzipped('vc_relax', tmp_path, change)
+    frames = frames_of(path)[:-1]  # the last one is printed again at the beginning of the final scf
+    images = [image for image in read(path, index=':', format='espresso-out') if 'forces' in image.calc.results][:-1]
+    np.testing.assert_allclose(frames.positions, [image.positions for image in images], atol=1e-5)
+    np.testing.assert_allclose(frames.cells, [image.cell.array for image in images], atol=1e-5)
+
+
 def test_cell_and_positions_are_those_of_the_input():
     frames = frames_of(FIXTURES / 'scf.out.gz')
     np.testing.assert_allclose(frames.cells[0], CELL, atol=5e-6)
