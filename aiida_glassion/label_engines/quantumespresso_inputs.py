@@ -26,6 +26,10 @@ _POSITIVE = (
 )  # fmt: skip
 _HEADERS: dict[str, UpfHeader] = {}
 _POSITIVE_OR_NULL = ('ecutwfc', 'ecutrho', 'k_spacing')
+_OTHERS = (
+    'functional', 'pseudo_functional', 'occupations', 'smearing', 'degauss', 'nspin', 'magnetic_moments', 'tot_charge',
+    'dispersion', 'd3_three_body', 'mixing_mode', 'diagonalization', 'clean_workdir',
+)  # fmt: skip
 
 
 def header(pseudo: Any) -> UpfHeader:
@@ -52,7 +56,12 @@ def check_ranks(code: orm.AbstractCode, options: Mapping[str, Any]) -> str | Non
 
 
 def check_settings(settings: Mapping[str, Any]) -> str | None:
-    """Say which setting has a value that cannot be meant."""
+    """Say which setting is missing, or has a value that cannot be meant."""
+    missing = [name for name in (*_POSITIVE, *_POSITIVE_OR_NULL, *_OTHERS) if name not in settings]
+    if missing:
+        return (
+            f'settings: {", ".join(missing)} missing; take those of a protocol (label_quantumespresso) and change them'
+        )
     for name in (*_POSITIVE, *_POSITIVE_OR_NULL):
         value = settings[name]
         if value is None and name in _POSITIVE_OR_NULL:
@@ -67,7 +76,8 @@ def check_settings(settings: Mapping[str, Any]) -> str | None:
     }.items():
         if settings[name] not in known:
             return f'{name}: {settings[name]!r} is not known; known are {", ".join(str(value) for value in known)}'
-    if settings['occupations'] == 'smearing' and not settings['degauss'] > 0:
+    width = settings['degauss']
+    if settings['occupations'] == 'smearing' and not (isinstance(width, (int, float)) and width > 0):
         return f'degauss: {settings["degauss"]!r} given, expected a width above zero, Ry'
     if settings['nspin'] == 2 and settings['occupations'] == 'fixed':
         return 'occupations: fixed with nspin 2 needs a total magnetisation known before; take smearing'

@@ -191,11 +191,16 @@ def test_cutoffs_that_nobody_knows_are_refused(code):
         ({'nspin': 2, 'magnetic_moments': {'Si': 5}}, 'magnetic_moments.Si: 5 µB, more than its valence electrons'),
         ({'nspin': 2, 'magnetic_moments': {'V': 1}, 'occupations': 'fixed'}, 'occupations: fixed with nspin 2'),
         ({'degauss': 0}, 'degauss: 0 given'),
+        ({'degauss': 'wide'}, "degauss: 'wide' given"),
         ({'functional': 'PBESOL'}, 'pseudos.O: O.upf was made for PBE, but functional is PBESOL'),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(inputs, overrides, message):
     assert message in Engine.check(SILICA, settings('moderate', **overrides), inputs)
+
+
+def test_settings_that_are_missing_are_named(inputs):
+    assert Engine.check(SILICA, {'ecutwfc': 40}, inputs).startswith('settings: cutoff_factor, conv_thr_per_atom')
 
 
 def test_another_functional_may_be_meant(inputs):
