@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SECONDS_PER_ATOM = {'tiny': 0.1e-3, 'small': 0.25e-3, 'single': 0.75e-3, 'double': 1.7e-3}
+SECONDS_PER_ATOM = {'tiny': 0.1e-3, 'small': 0.12e-3, 'single': 0.75e-3, 'double': 1.7e-3}
 """Time of a batch for each atom in it, s, measured on one core (DeePMD-kit 3.2, TensorFlow, se_e2_a): embedding nets up
 to 16 and up to 40 wide, 100 wide in single precision with type_one_side, 100 wide in double precision."""
 SECONDS_PER_BATCH = 4e-3

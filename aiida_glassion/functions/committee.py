@@ -13,7 +13,7 @@ from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.learning.curve import LearningCurve, ends_of
 from aiida_glassion.kernels.learning.errors import committee_errors
-from aiida_glassion.kernels.learning.leak import nearest_training_frame
+from aiida_glassion.kernels.learning.leak import frames_to_compare, nearest_training_frame
 from aiida_glassion.kernels.learning.parity import Parity, force_deviations, mean_prediction
 from aiida_glassion.kernels.learning.verdict import judge_committee
 
@@ -30,7 +30,8 @@ def compare_frames(**datasets: DatasetData) -> orm.ArrayData:
     :param datasets: ``test_<name>`` and ``training_<name>``.
     """
     test, training = _frames_of(datasets, 'test_'), _frames_of(datasets, 'training_')
-    distances = nearest_training_frame(test, training)
+    learned = sum(node.n_frames for name, node in datasets.items() if name.startswith('training_'))
+    distances = nearest_training_frame(test, training, frames_to_compare(learned))
     node = orm.ArrayData({'nearest': distances})
     node.base.attributes.set('units', {'nearest': 'Å'})
     return node

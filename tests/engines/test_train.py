@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 from aiida.engine import run_get_node
+from rich.console import Console
 
+from aiida_glassion.cli.show_train import job_summary, job_tables, train_summary, train_tables
+from aiida_glassion.cli.watch_rows import rows_of
+from aiida_glassion.cli.watch_tree import TreeReader
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.formats.deepmd.systems import read_system
 from aiida_glassion.frames import Frames
@@ -24,6 +29,13 @@ METHOD = {'engine': 'lammps', 'potential': 'pmmcs'}
 def silica(part=slice(None)) -> DatasetData:
     frames = Frames.concatenate(list(read_system(SILICA)))
     return DatasetData.from_frames(frames[part], method=METHOD)
+
+
+def printed(tables) -> str:
+    console = Console(width=160, file=io.StringIO())
+    for part in tables:
+        console.print(part)
+    return console.file.getvalue()
 
 
 def test_a_committee_of_two(dp_code, tmp_path):
@@ -59,6 +71,19 @@ def test_a_committee_of_two(dp_code, tmp_path):
     parity = outputs['parity'].arrays
     assert len(parity['max_force_deviation']) == 9
     assert parity['max_force_deviation'].max() == pytest.approx(errors['deviation']['largest'])
+    said = printed(train_tables(train_summary(node)))
+    assert 'Errors on 9 test frames' in said
+    assert 'RMSE, Si' in said
+    assert f'glassion report {node.pk} report' in said
+    said = printed(job_tables(job_summary(calls['test_seed_1'])))
+    assert f'{results[0]["force"]["rmse"]:.4g}' in said
+    said = printed(job_tables(job_summary(calls['train_seed_1'])))
+    assert '300 of 300' in said
+    with TreeReader() as reader:
+        rows = rows_of(reader.read(node.pk))
+    assert [(row.name, row.status, row.done) for row in rows][:2] == [
+        ('train_seed_1', 'done', 300), ('train_seed_2', 'done', 300),
+    ]  # fmt: skip
 
     page, *files = write_report(node, tmp_path / 'report')
     text = page.read_text()

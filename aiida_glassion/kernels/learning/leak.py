@@ -12,12 +12,23 @@ from aiida_glassion.frames import Frames
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
-MOST_TEST_FRAMES = 200
-"""Of more test frames so many are compared, evenly chosen."""
+MOST_TEST_FRAMES, FEWEST_TEST_FRAMES = 200, 20
+"""Of more test frames so many are compared, evenly chosen: the first, or fewer where there is much to compare with."""
+_MOST_PAIRS = 2_000_000
 _AT_A_TIME = 4_000_000
 
 
-def nearest_training_frame(test: Iterable[Frames], training: Iterable[Frames]) -> FloatArray:
+def frames_to_compare(n_training: int) -> int:
+    """How many test frames are compared so that it takes seconds: of pairs of 100 atoms 100 000 take about one.
+
+    :param n_training: frames learned from.
+    """
+    return int(np.clip(_MOST_PAIRS // max(1, n_training), FEWEST_TEST_FRAMES, MOST_TEST_FRAMES))
+
+
+def nearest_training_frame(
+    test: Iterable[Frames], training: Iterable[Frames], most: int = MOST_TEST_FRAMES
+) -> FloatArray:
     """Distance of test frames to the nearest training frame of the same atoms, Å.
 
     The distance of two frames is the root mean square over the atoms of their displacement, of periodic images the
@@ -25,11 +36,12 @@ def nearest_training_frame(test: Iterable[Frames], training: Iterable[Frames]) -
     Frames that follow each other in one run come out near, independent ones at about the distance of neighbours.
     Atoms that changed places, or a whole that was moved or turned, are not recognised: a lower bound on likeness.
 
-    :param test: frames held out; of more than :data:`MOST_TEST_FRAMES` some are chosen evenly.
+    :param test: frames held out.
     :param training: frames learned from, set by set.
+    :param most: of more test frames than this some are chosen evenly.
     :returns: of each test frame that was compared; infinite where no training frame has the same atoms.
     """
-    chosen = _some([part.sorted_by_element() for part in test])
+    chosen = _some([part.sorted_by_element() for part in test], most)
     nearest = [np.full(part.n_frames, np.inf) for part in chosen]
     for part in training:
         learned = part.sorted_by_element()
@@ -39,12 +51,12 @@ def nearest_training_frame(test: Iterable[Frames], training: Iterable[Frames]) -
     return np.concatenate(nearest) if nearest else np.zeros(0)
 
 
-def _some(parts: list[Frames]) -> list[Frames]:
-    """At most :data:`MOST_TEST_FRAMES` frames, evenly over all."""
+def _some(parts: list[Frames], most: int) -> list[Frames]:
+    """At most so many frames, evenly over all."""
     total = sum(part.n_frames for part in parts)
-    if total <= MOST_TEST_FRAMES:
+    if total <= most:
         return parts
-    wanted = np.unique(np.linspace(0, total - 1, MOST_TEST_FRAMES).astype(int))
+    wanted = np.unique(np.linspace(0, total - 1, most).astype(int))
     chosen, start = [], 0
     for part in parts:
         indices = wanted[(wanted >= start) & (wanted < start + part.n_frames)] - start

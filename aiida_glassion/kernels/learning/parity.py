@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aiida_glassion.kernels.learning.deviation import atom_deviations
+
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -171,7 +173,7 @@ def error_over_deviation(members: Sequence[Parity]) -> float:
 
 def _deviation_of_atoms(members: Sequence[Parity]) -> FloatArray:
     forces = np.stack([member.predicted_forces for member in members])
-    deviations: FloatArray = np.sqrt(np.sum(forces.var(axis=0), axis=1))
+    deviations: FloatArray = atom_deviations(forces[:, None])[0]
     return deviations
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from aiida_glassion.frames import Frames
-from aiida_glassion.kernels.learning import leak
-from aiida_glassion.kernels.learning.leak import nearest_training_frame
+from aiida_glassion.kernels.learning.leak import frames_to_compare, nearest_training_frame
 
 CELL = np.array([[6.0, 0, 0], [1.0, 7.0, 0], [0.5, -0.4, 8.0]])
 
@@ -57,8 +56,8 @@ def test_molecules_are_compared_about_their_centre():
     assert nearest_training_frame([free], [far]) == pytest.approx([0.0], abs=1e-12)
 
 
-def test_of_many_some_are_compared(monkeypatch):
-    monkeypatch.setattr(leak, 'MOST_TEST_FRAMES', 4)
-    found = nearest_training_frame([make(3), make(7, seed=3)], [make(3)])
+def test_of_many_some_are_compared():
+    found = nearest_training_frame([make(3), make(7, seed=3)], [make(3)], most=4)
     assert len(found) == 4
     assert found[0] == pytest.approx(0.0, abs=1e-7)
+    assert [frames_to_compare(n) for n in (1, 10_000, 20_000, 10**7)] == [200, 200, 100, 20]
