@@ -11,15 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from aiida_glassion.formats.deepmd.systems import (
-    FILES,
-    find_sets,
-    frames_of_arrays,
-    name_types,
-    read_symbols,
-    read_type_map,
-    system_name,
-)
+from aiida_glassion.formats.deepmd.arrays import FILES, frames_of_arrays, name_types, read_symbols, read_type_map
+from aiida_glassion.formats.deepmd.systems import find_sets, system_name
 from aiida_glassion.frames import Frames
 
 MIXED_TYPES = 'real_atom_types.npy'

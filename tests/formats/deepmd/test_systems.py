@@ -98,3 +98,21 @@ def test_broken_files_are_named(tmp_path, file, content, message):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ValueError, match=message):
         list(read_system(tmp_path / 'data' / 'O2Si1'))
+
+
+def test_many_compositions_do_not_pile_up_in_memory(tmp_path, monkeypatch):
+    """Where frames of many compositions come in turn, sets are written before they are full; nothing is lost."""
+    from aiida_glassion.formats.deepmd import systems
+
+    monkeypatch.setattr(systems, '_NUMBERS_WAITING', 600)
+    waiting = []
+    with SystemsWriter(tmp_path / 'data', frames_per_set=1000) as writer:
+        for turn in range(30):
+            for n in range(1, 9):
+                writer.add(labelled(('O',) * n, 1, 10 * turn + n))
+                waiting.append(sum(s.n_waiting * s.frames.n_atoms * 3 for s in writer._systems.values()))
+    assert max(waiting) <= 600 < 30 * 36 * 3
+    assert [summary.n_frames for summary in writer.summaries] == [30] * 8
+    back = Frames.concatenate(list(read_system(tmp_path / 'data' / 'O3')))
+    expected = [labelled(('O',) * 3, 1, 10 * turn + 3).energies[0] for turn in range(30)]
+    np.testing.assert_array_equal(back.energies, expected)
