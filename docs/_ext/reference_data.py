@@ -29,6 +29,7 @@ def potentials_page() -> str:
 
 def data_nodes_page() -> str:
     """Arrays and attributes of the data nodes."""
+    from aiida_glassion.data.dataset import DatasetData
     from aiida_glassion.data.frames import UNITS, FramesData
     from aiida_glassion.data.potential import PotentialData
 
@@ -38,6 +39,8 @@ def data_nodes_page() -> str:
         'velocities': '(frames, atoms, 3)',
         'forces': '(frames, atoms, 3)',
         'energies': '(frames,)',
+        'virials': '(frames, 3, 3), positive where the cell wants to grow',
+        'magnetisations': '(frames, atoms)',
         'charges': '(atoms,)',
         'times': '(frames,)',
     }
@@ -61,6 +64,8 @@ def data_nodes_page() -> str:
             docstring(FramesData) + '\n',
             table(('array', 'shape', 'unit'), arrays),
             table(('attribute', 'what it is'), attributes),
+            '## `glassion.dataset`: DatasetData\n',
+            docstring(DatasetData) + '\n',
             '## `glassion.potential`: PotentialData\n',
             docstring(PotentialData) + '\n',
             table(('attribute', 'what it is'), fields),
