@@ -55,8 +55,9 @@ def rows_of(task: Task) -> list[Row]:
         return list(_replicas(task, task.settings))
     if task.process == 'MeltQuenchReplicaWorkChain' and task.settings:
         return list(_replica(task.label, task, task.settings))
-    is_committee = task.process == 'TrainWorkChain' and task.children
-    jobs = [job for child in task.children for job in _jobs(child)] if is_committee else list(_jobs(task))
+    jobs = list(_jobs(task))
+    if task.process == 'TrainWorkChain' and task.children:
+        jobs = [job for child in task.children if child.learning or child.job_state for job in _jobs(child)]
     rows = [_training(name, job) if job.learning else _single(name, job) for name, job in jobs]
     if task.process == 'TrainWorkChain' and task.settings and task.is_working:
         steps = int(task.settings['parameters'].get('training', {}).get('numb_steps', 0))

@@ -299,7 +299,7 @@ class TrainWorkChain(WorkChain):
 
     def _note(self, what: str, number: int, attempt: int, node: orm.ProcessNode, then: str) -> None:
         """Write a failure into the ledger."""
-        reason = node.exit_message or str(node.process_state)
+        reason = node.exit_message or (node.exception or str(node.process_state)).strip().splitlines()[-1]
         self.report(f'{_label(what, number, attempt)} <{node.pk}> failed: {reason}; {then}')
         self.ctx.ledger[_label(what, number, attempt)] = {
             'pk': node.pk,

@@ -114,6 +114,7 @@ def test_a_row_for_each_member_also_those_that_wait():
                learning=Learning(250, 1000, 0.01, 0.4))  # fmt: skip
     settings = {'committee': 3, 'parameters': {'training': {'numb_steps': 1000}}}
     members = (
+        Task('split_test_a', 'split_dataset', 2, 'finished', 0),
         Task('train_seed_1', 'TrainMemberWorkChain', 3, 'finished', 0, learning=Learning(1000, 1000)),
         Task('train_seed_2', 'TrainMemberWorkChain', 4, 'waiting', learning=Learning(0, 1000), children=(job,)),
     )
