@@ -193,9 +193,15 @@ def _check_inputs(inputs: Any, namespace: Any) -> str | None:
         check_one_method(
             {f'training.{k}': v for k, v in training.items()} | {f'validation.{k}': v for k, v in validation.items()}
         )
-        gap_input(inputs)
+        fit = gap_input(inputs)
     except ValueError as error:
         return str(error)
+    shifts = next(iter(training.values())).energy_shifts
+    if any(shifts.values()) and isinstance(fit.e0, Mapping) and any(fit.e0.values()):
+        return (
+            f'parameters.e0: {dict(fit.e0)} eV given, but the energies of the data are already relative to {shifts} eV '
+            'per atom; give 0 for every element'
+        )
     for name, dataset in training.items():
         if not any('forces' in system['labels'] for system in dataset.systems):
             return f'training.{name}: it holds no forces; a GAP of energies alone is not worth the fit'

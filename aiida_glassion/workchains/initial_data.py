@@ -30,6 +30,7 @@ from aiida_glassion.workchains.initial_data_inputs import (
     mixtures_of,
 )
 from aiida_glassion.workchains.initial_data_jobs import InitialDataJobs
+from aiida_glassion.workchains.label_inputs import fill
 from aiida_glassion.workchains.md import MdWorkChain
 
 _OUTPUTS = {'relax': ('final', 'output_structure'), 'pack': ('configuration',), 'dynamics': ('trajectory',)}
@@ -202,8 +203,7 @@ class InitialDataWorkChain(InitialDataJobs):
             chosen = protocols.load(f'label_{engine}', dft_protocol, dft_overrides)
             builder.engine_settings = orm.Dict(chosen)
             inputs = engines()[engine].inputs_from_settings(dft_code, chosen, **(dft_options or {}))
-            for port, value in inputs.items():
-                builder[engine][port] = value
+            fill(builder[engine], inputs)
         return builder
 
     def setup(self) -> None:

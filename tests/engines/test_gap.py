@@ -181,12 +181,18 @@ def test_fit_that_is_killed_or_wrong(gap_fit, localhost, aiida_code_installed, d
         ({'validation': 'held'}, 'evaluator: missing'),
         ({'seed': 0}, 'seed: 0 is not between'),
         ({'training': 'mixed'}, 'labelled differently'),
+        (
+            {'training': 'shifted', 'parameters': {**PARAMETERS, 'e0': {'O': -1.0, 'Si': -2.0}}},
+            'already relative to .* give 0 for every element',
+        ),
     ],
 )
 def test_inputs_that_make_no_sense(gap_code, datasets, frames, changes, message):
     inputs = {'code': gap_code, 'training': {'first': datasets['first']}, 'parameters': PARAMETERS, 'seed': 1}
     other = DatasetData.from_frames(frames[:2], {'engine': 'other'})
+    shifted = DatasetData.from_frames(frames[:2], energy_shifts={'O': -10.0, 'Si': -5.0})
     named = {'held': {'held': datasets['held']}, 'mixed': {'first': datasets['first'], 'other': other}}
+    named['shifted'] = {'first': shifted}
     inputs |= {key: named[value] if isinstance(value, str) else value for key, value in changes.items()}
     with pytest.raises(ValueError, match=message):
         run_get_node(CalculationFactory('glassion.gap.train'), **inputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import ase.io
 import numpy as np
 import pytest
 from aiida import orm
@@ -124,6 +125,7 @@ def test_a_relaxation_that_fails_is_in_the_ledger(aiida_code_installed, localhos
     )
     crystals = {'quartz': FramesData.from_ase(quartz())}
     prepared = builder(broken, crystals=crystals, overrides={'relax': {'engine': 'md'}})
+    prepared.md.max_iterations = orm.Int(1)
     outputs, node = run_get_node(prepared)
     assert node.exit_status == 430
     failed = outputs['report']['failed']['relax_quartz']
@@ -139,6 +141,7 @@ def test_a_cell_left_under_pressure_is_not_relaxed(lmp_code):
     assert 'the cell is at' in outputs['report']['failed']['relax_quartz']['reason']
 
 
+RECORDED = Path(__file__).parents[1] / 'fixtures' / 'vasp_mock'
 SI = Path('/usr/share/espresso/pseudo')
 
 
@@ -166,6 +169,28 @@ def test_ab_initio(pw_code):
     assert dataset.labels == ['energies', 'forces', 'virials']
     assert dataset.method['engine'] == 'quantumespresso'
     assert outputs['report']['structures']['labelled']['steps'] == {'dynamics_silicon_00': 2}
+
+
+def test_recorded_dynamics_of_vasp(potcar_family, vasp_code, monkeypatch):
+    """The unperturbed crystal goes to VASP as it is; each of its five recorded steps becomes a labelled frame."""
+    monkeypatch.setattr('aiida_glassion.workchains.initial_data_jobs.seed_of', lambda *_: 7)
+    start = ase.io.read(RECORDED / 'silicon_dynamics' / 'inp' / 'POSCAR', format='vasp')
+    prepared = WorkflowFactory('glassion.initial_data').get_builder_from_protocol(
+        crystals={'silicon': FramesData.from_ase(start)},
+        overrides={
+            'crystal': {'repeats': [1, 1, 1], 'scales': [1.0], 'structures': 0},
+            'dynamics': {'engine': 'vasp', 'steps': 5, 'timestep': 2.0},
+        },
+        dft_code=vasp_code,
+        dft_protocol='napso',
+        dft_overrides={'potential_family': potcar_family},
+        dft_options={'elements': ['Si']},
+    )
+    outputs, node = run_get_node(prepared)
+    assert node.is_finished_ok, node.exit_message
+    assert outputs['labelled'].n_frames == 5
+    assert outputs['labelled'].method['engine'] == 'vasp'
+    assert outputs['report']['structures']['labelled']['refused'] == []
 
 
 def test_supercell_of_a_structure_node(lmp_code):
