@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from aiida_glassion import units
 from aiida_glassion.frames import Frames
-from aiida_glassion.kernels.dataset.energy_shifts import CompositionEnergies
+from aiida_glassion.kernels.dataset.energy_shifts import fit_energy_shifts
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -95,12 +95,17 @@ class OutlierSearch:
             if not limit > 0:
                 raise ValueError(f'{name}: {limit} is not positive')
         self._limits = (energy_score, largest_force, largest_pressure)
-        self._sums = CompositionEnergies()
         self._parts: list[tuple[dict[str, int], FloatArray, FloatArray, FloatArray]] = []
 
     def add(self, frames: Frames) -> None:
-        """Count frames in; those without forces or virials are judged by what they have."""
-        self._sums.add(frames)
+        """Count frames in; those without forces or virials are judged by what they have.
+
+        :raises ValueError: they have no energies.
+        """
+        if frames.energies is None:
+            raise ValueError('frames without energies')
+        if not frames.n_frames:
+            return
         nothing = np.zeros(frames.n_frames)
         forces: FloatArray = nothing
         if frames.forces is not None and frames.n_atoms:
@@ -108,13 +113,13 @@ class OutlierSearch:
         found: FloatArray = nothing
         if frames.virials is not None and all(frames.pbc):
             found = pressures(frames)
-        self._parts.append((frames.counts, np.asarray(frames.energies, dtype=float), forces, found))
+        self._parts.append((frames.counts, np.array(frames.energies, dtype=float), forces, found))
 
     def outliers(self) -> list[Outlier]:
         """The frames that stand out, by number; a frame may be named for several kinds."""
         if not self._parts:
             return []
-        shifts = self._sums.fit().shifts
+        shifts = _robust_shifts(self._parts)
         residuals = np.concatenate([_per_atom(counts, energies, shifts) for counts, energies, _, _ in self._parts])
         scores = robust_scores(residuals)
         forces = np.concatenate([part[2] for part in self._parts])
@@ -150,6 +155,19 @@ def find_outliers(parts: Iterable[Frames], **limits: float) -> list[Outlier]:
     for frames in parts:
         search.add(frames)
     return search.outliers()
+
+
+def _robust_shifts(parts: Iterable[tuple[dict[str, int], FloatArray, FloatArray, FloatArray]]) -> dict[str, float]:
+    """Shifts by element fitted to the median energy of each composition, which a few wrong energies do not move."""
+    by_composition: dict[tuple[tuple[str, int], ...], list[FloatArray]] = {}
+    for counts, energies, _, _ in parts:
+        if len(energies):
+            by_composition.setdefault(tuple(counts.items()), []).append(energies)
+    elements = sorted({element for key in by_composition for element, _ in key})
+    rows = np.array([[dict(key).get(element, 0) for element in elements] for key in by_composition], dtype=float)
+    medians = np.array([np.median(np.concatenate(values)) for values in by_composition.values()])
+    weights = np.array([sum(map(len, values)) for values in by_composition.values()], dtype=float)
+    return fit_energy_shifts(elements, rows, medians, weights).shifts
 
 
 def _per_atom(counts: Mapping[str, int], energies: FloatArray, shifts: Mapping[str, float]) -> FloatArray:

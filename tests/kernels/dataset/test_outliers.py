@@ -58,6 +58,13 @@ def test_planted_outliers_are_found_across_compositions():
     assert found[2].value == pytest.approx(150, rel=1e-3)
 
 
+def test_one_absurd_energy_does_not_make_outliers_of_its_neighbours():
+    silica = melt(('Si', 'O', 'O') * 4, 30, 1, shift=-4000.0)
+    soda = melt(('Na', 'Na', 'O') * 4, 100, 2, shift=-9000.0)
+    silica.energies[7] = 1e7
+    assert [(outlier.frame, outlier.kind) for outlier in find_outliers([silica, soda])] == [(7, 'energy')]
+
+
 def test_nothing_stands_out_in_a_clean_set():
     assert find_outliers([melt(('Si', 'O', 'O'), 500, 3)]) == []
     assert find_outliers([]) == []
