@@ -120,6 +120,25 @@ def test_a_compressed_model_with_other_forces_is_not_taken(dp):
     assert 'not compressed' in outputs['potential'].base.attributes.get('notes')
 
 
+def test_a_loss_that_exploded_is_tried_again_with_other_weights_and_a_lower_rate(dp):
+    train = f'if grep -q \'"start_lr": 0.005\' input.json; then cat {LOGS}/not_a_number.log; exit 1; else {WHOLE}; fi'
+    outputs, node, (first, second) = run(dp(train))
+    assert node.is_finished_ok, node.exit_message
+    assert first.exit_status == 321
+    assert second.inputs.parameters['learning_rate']['start_lr'] == pytest.approx(5e-4)
+    assert second.inputs.seed.value == other_seed(1, 1)
+    assert 'restart' not in second.inputs
+    assert 'pieces' not in outputs['results']
+
+
+def test_a_loss_that_explodes_whatever_is_done(dp):
+    _, node, calls = run(dp(f'cat {LOGS}/not_a_number.log; exit 1'), max_calmer=1)
+    assert (node.exit_status, len(calls)) == (411, 2)
+    assert (
+        'also with a learning rate of 0.0005: The loss is not a number: NaN detected at batch 20' in node.exit_message
+    )
+
+
 def test_a_training_that_never_gets_on_is_given_up(dp):
     outputs, node, calls = run(dp(f'{CUT} kill -9 $$'))
     assert node.exit_status == 410
