@@ -55,7 +55,15 @@ def room_for(node: Any) -> tuple[Callable[[Any], dict[str, Any]], Callable[..., 
     """What reads a node into a plain dictionary, and what makes tables of that."""
     from aiida.orm import ProcessNode
 
-    from aiida_glassion.cli import show_data, show_dataset, show_glass, show_label, show_md, show_train
+    from aiida_glassion.cli import (
+        show_data,
+        show_dataset,
+        show_glass,
+        show_initial_data,
+        show_label,
+        show_md,
+        show_train,
+    )
     from aiida_glassion.data.dataset import DatasetData
     from aiida_glassion.data.frames import FramesData
     from aiida_glassion.data.potential import PotentialData
@@ -68,12 +76,14 @@ def room_for(node: Any) -> tuple[Callable[[Any], dict[str, Any]], Callable[..., 
         return show_data.frames_summary, show_data.frames_tables
     if isinstance(node, ProcessNode):
         rooms: dict[str, tuple[Any, Any]] = {
+            'InitialDataWorkChain': (show_initial_data.initial_data_summary, show_initial_data.initial_data_tables),
             'LabelWorkChain': (show_label.label_summary, show_label.label_tables),
             'MeltQuenchWorkChain': (show_glass.glass_summary, show_glass.glass_tables),
             'TrainWorkChain': (show_train.train_summary, show_train.train_tables),
             **dict.fromkeys(show_train.JOBS, (show_train.job_summary, show_train.job_tables)),
             'MdWorkChain': (show_md.md_summary, show_md.md_tables),
             'MdCalculation': (show_md.md_summary, show_md.md_tables),
+            'GapMdCalculation': (show_md.md_summary, show_md.md_tables),
             'PackmolCalculation': (show_data.packmol_summary, show_data.packmol_tables),
         }
         if node.process_label in rooms:

@@ -14,6 +14,7 @@ from aiida import orm
 from aiida.engine import run_get_node
 from aiida.plugins import CalculationFactory
 
+from aiida_glassion.cli.show import room_for
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.data.potential import PotentialData
@@ -235,6 +236,9 @@ def test_dynamics(quippy_code, gap_fit, model, potential, frames, tmp_path):
     assert outputs['thermo'].base.attributes.get('units')['pressure'] == 'GPa'
     assert outputs['results']['stages_done'] == [0, 1, 2, 3]
     assert outputs['results']['atom_steps_per_second'] > 10
+    summary, tables = room_for(node)
+    assert [stage['done'] for stage in summary(node)['stages']] == [True] * 4
+    assert tables(summary(node))
     # energies, forces and the pressure are those of the potential itself
     energies, forces, virials = predict(gap_fit, model, tmp_path, trajectory)
     np.testing.assert_allclose(trajectory.energies, energies, atol=1e-6)

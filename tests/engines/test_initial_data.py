@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import ase.io
@@ -12,7 +13,9 @@ from aiida.engine import run_get_node
 from aiida.plugins import DataFactory, WorkflowFactory
 from ase import Atoms
 from ase.build import bulk
+from rich.console import Console
 
+from aiida_glassion.cli.show import room_for
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.kernels.build.perturb import supercell
@@ -28,6 +31,14 @@ def quartz(a=4.9134, c=5.4052):
     silicon = [(u, 0, 2 / 3), (0, u, 1 / 3), (-u, -u, 0)]
     cell = [[a, 0, 0], [-a / 2, a * np.sqrt(3) / 2, 0], [0, 0, c]]
     return Atoms('O6Si3', scaled_positions=oxygen + silicon, cell=cell, pbc=True)
+
+
+def shown(tables):
+    """What a terminal shows."""
+    terminal = Console(record=True, width=150, file=io.StringIO())
+    for part in tables:
+        terminal.print(part)
+    return terminal.export_text()
 
 
 def builder(lmp_code, packmol_code=None, **arguments):
@@ -107,6 +118,11 @@ def test_structures_too_close_are_reported_and_none_left_is_an_exit_code(lmp_cod
     outputs, node = run_get_node(builder(lmp_code, crystals=crystals, overrides=overrides))
     assert node.is_finished_ok, node.exit_message
     assert outputs['frames']['quartz'].n_frames == 2
+    summary, tables = room_for(node)
+    said = shown(tables(summary(node)))
+    assert 'quartz' in said
+    assert 'O-Si' in said
+    assert f'glassion launch label {outputs["frames"]["quartz"].pk}' in said
     refused = outputs['report']['structures']['quartz']['refused']
     assert [entry['scale'] for entry in refused] == [0.6, 0.6]
     assert 'O-Si' in refused[0]['reason']
