@@ -1,7 +1,7 @@
 """How far the models of a committee disagree about a configuration.
 
-ε_i = √⟨|F_i − ⟨F_i⟩|²⟩, means over the models, for the force on atom i (L. Zhang et al., Phys. Rev. Mater. 3, 023804
-(2019), eq. 4); DP-GEN judges a configuration by its largest (Y. Zhang et al., Comput. Phys. Commun. 253, 107206
+``ε_i = √⟨|F_i − ⟨F_i⟩|²⟩``, means over the models, for the force on atom i (L. Zhang et al., Phys. Rev. Mater. 3,
+023804 (2019), eq. 4); DP-GEN judges a configuration by its largest (Y. Zhang et al., Comput. Phys. Commun. 253, 107206
 (2020)). The mean is over all models, not over one less.
 """
 

@@ -142,7 +142,7 @@ def mean_prediction(members: Sequence[Parity]) -> Parity:
 def force_deviations(members: Sequence[Parity]) -> FloatArray:
     """Largest disagreement of the members about a force in each frame, eV/Å, (n_frames,).
 
-    ε = max_i √⟨|F_i − ⟨F_i⟩|²⟩ with means over the members (Zhang et al., Phys. Rev. Mater. 3, 023804 (2019)), the
+    ``ε = max_i √⟨|F_i − ⟨F_i⟩|²⟩`` with means over the members (Zhang et al., Phys. Rev. Mater. 3, 023804 (2019)), the
     number that ``pair_style deepmd`` writes as ``max_devi_f``.
 
     :raises ValueError: fewer than two members, or tested on different frames.
