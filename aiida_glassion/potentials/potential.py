@@ -159,7 +159,7 @@ def _fill(command: str, types: Mapping[str, str]) -> str:
     from ase.data import atomic_numbers
 
     lists = {'elements': ' '.join(types), 'numbers': ' '.join(str(atomic_numbers[element]) for element in types)}
-    filled = PLACE_HOLDER.sub(lambda m: (lists | types)[m[1]], command)
+    filled = PLACE_HOLDER.sub(lambda m: (lists | dict(types))[m[1]], command)
     words = filled.split()
     if words[0] == 'pair_coeff' and words[1].isdigit() and words[2].isdigit():
         words[1:3] = sorted(words[1:3], key=int)  # LAMMPS wants the smaller type first
