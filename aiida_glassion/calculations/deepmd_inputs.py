@@ -241,6 +241,7 @@ def _check_start(inputs: Any, checked: Mapping[str, Any]) -> None:
     starts = [port for port in ('warm_start', 'finetune') if port in inputs]
     if 'folder' in namespace_of(inputs, 'restart'):
         starts.append('restart')
+        _check_same_computer(inputs['restart']['folder'], inputs)
     if len(starts) > 1:
         raise ValueError(f'{" and ".join(starts)}: a training begins from one of them only')
     if inputs['compress'].value and descriptor not in COMPRESSIBLE:
@@ -272,6 +273,17 @@ def _check_finetune(node: orm.Data, backend: Backend, descriptor: str) -> None:
     wanted = backend.suffix if backend.finetunes_frozen else '.pt'
     if not file.endswith(wanted):
         raise ValueError(f'finetune: {file} given, but the backend {backend.name} finetunes {wanted} files')
+
+
+def _check_same_computer(folder: orm.RemoteData, inputs: Any) -> None:
+    if 'code' not in inputs or not isinstance(inputs['code'], orm.InstalledCode):
+        return
+    here, there = inputs['code'].computer, folder.computer
+    if here.uuid != there.uuid:
+        raise ValueError(
+            f'restart.folder: its files are on {there.label}, but the code runs on {here.label}; checkpoints are not '
+            f'copied between computers: give a code on {there.label}'
+        )
 
 
 def _check_same_map(port: str, given: Sequence[str], wanted: Sequence[str]) -> None:

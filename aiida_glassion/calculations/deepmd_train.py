@@ -125,7 +125,8 @@ class DeepmdTrainCalculation(CalcJob):
             valid_type=orm.Bool,
             serializer=orm.to_aiida_type,
             required=False,
-            help='True: take only the weights; steps and learning rate begin anew. Default: False.',
+            help='True: take only the weights; steps and learning rate begin anew (give sel in numbers, those of the '
+            'earlier run). Default: False.',
         )
 
         spec.output(

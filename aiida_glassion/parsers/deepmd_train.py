@@ -169,8 +169,8 @@ class DeepmdTrainParser(Parser):
         where = f'step {self._last()} of {self._wanted()}'
         if log.no_backend and not log.finished:
             return codes.ERROR_BACKEND_MISSING.format(reason=log.no_backend)
-        memory = log.out_of_memory or (None if log.finished else said.out_of_memory)
-        if memory:
+        memory = log.out_of_memory or said.out_of_memory
+        if memory and not log.finished:
             return codes.ERROR_OUT_OF_MEMORY.format(reason=f'{memory} ({where})')
         if log.not_a_number:
             return codes.ERROR_LOSS_NOT_A_NUMBER.format(reason=log.not_a_number)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import (
@@ -21,14 +19,14 @@ from aiida.engine import (
 
 from aiida_glassion.calculations.deepmd_train import CHECKPOINT_FILE, DeepmdTrainCalculation
 from aiida_glassion.data.dataset import DatasetData
+from aiida_glassion.formats.deepmd.remedy import halve_batch, lower_rate, other_seed, start_rate
 from aiida_glassion.functions.training import join_learning_curves
 from aiida_glassion.workchains import protocols
 
 _SCHEDULER_MEMORY, _SCHEDULER_WALLTIME, _SCHEDULER_NODE_FAILURE = 110, 120, 140
 _MOST_WITHOUT_PROGRESS = 2
 _CALMER_RATE = 0.1
-_DEEPMD_RATE = 1e-3
-_AUTO_ATOMS = 32
+_DEEPMD_SAVE_FREQ = 1000
 _MONITORS = {'loss': {'entry_point': 'glassion.deepmd.train', 'minimum_poll_interval': 30}}
 
 
@@ -67,7 +65,10 @@ class TrainMemberWorkChain(BaseRestartWorkChain):
         )
         spec.expose_outputs(DeepmdTrainCalculation)
         spec.exit_code(
-            410, 'ERROR_NO_PROGRESS', message='The training was stopped again and again without getting on: {reason}'
+            410,
+            'ERROR_NO_PROGRESS',
+            message='The training was stopped again and again before its next checkpoint, which comes every {every} '
+            'steps (training.save_freq): {reason}',
         )
         spec.exit_code(
             411, 'ERROR_EXPLODED', message='The loss explodes, also with a learning rate of {rate:g}: {reason}'
@@ -149,7 +150,9 @@ class TrainMemberWorkChain(BaseRestartWorkChain):
     def continue_from_checkpoint(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
         """Go on with the same training from the newest checkpoint, else from where this piece began."""
         if not self._go_on(node):
-            return ProcessHandlerReport(True, self.exit_codes.ERROR_NO_PROGRESS.format(reason=node.exit_message))
+            every = self.ctx.parameters.get('training', {}).get('save_freq', _DEEPMD_SAVE_FREQ)
+            code = self.exit_codes.ERROR_NO_PROGRESS.format(every=every, reason=node.exit_message)
+            return ProcessHandlerReport(True, code)
         self.report(f'{node.exit_message} Going on from step {self.ctx.reached}.')
         return ProcessHandlerReport(True)
 
@@ -168,7 +171,7 @@ class TrainMemberWorkChain(BaseRestartWorkChain):
         of the exploded training are spoilt, or lead there again, so they are left.
         """
         if self.ctx.calmer >= self.inputs.max_calmer.value:
-            code = self.exit_codes.ERROR_EXPLODED.format(rate=_rate(self.ctx.parameters), reason=node.exit_message)
+            code = self.exit_codes.ERROR_EXPLODED.format(rate=start_rate(self.ctx.parameters), reason=node.exit_message)
             return ProcessHandlerReport(True, code)
         self.ctx.calmer += 1
         self._set_parameters(lower_rate(self.ctx.parameters, _CALMER_RATE))
@@ -177,7 +180,9 @@ class TrainMemberWorkChain(BaseRestartWorkChain):
         self._begin_anew()
         self.ctx.pieces = []
         self.ctx.reached = 0
-        self.report(f'{node.exit_message} Again with seed {seed} and learning rate {_rate(self.ctx.parameters):g}.')
+        self.report(
+            f'{node.exit_message} Again with seed {seed} and learning rate {start_rate(self.ctx.parameters):g}.'
+        )
         return ProcessHandlerReport(True)
 
     @process_handler(
@@ -291,48 +296,3 @@ class TrainMemberWorkChain(BaseRestartWorkChain):
         for name in ('potential', 'frozen', 'learning_curve', 'results', 'remote_folder', 'retrieved'):
             if name in joined or name in last:
                 self.out(name, joined.get(name, last.get(name)))
-
-
-def other_seed(seed: int, attempt: int) -> int:
-    """Another seed that follows from the first and the number of the attempt."""
-    return int(np.random.SeedSequence([seed, attempt]).generate_state(1)[0]) & 0x7FFFFFFF
-
-
-def lower_rate(parameters: dict[str, Any], factor: float) -> dict[str, Any]:
-    """The same parameters with a learning rate that begins lower; it ends where it did, or lower still.
-
-    :param factor: of the rate at the start.
-    """
-    content = copy.deepcopy(parameters)
-    rate = content.setdefault('learning_rate', {})
-    rate['start_lr'] = _rate(parameters) * factor
-    if 'stop_lr' in rate:
-        rate['stop_lr'] = min(float(rate['stop_lr']), 0.1 * rate['start_lr'])
-    return content
-
-
-def halve_batch(parameters: dict[str, Any], n_atoms: int) -> dict[str, Any] | None:
-    """The same parameters with half the frames in a batch; None if a batch is one frame already.
-
-    :param n_atoms: atoms of the smallest system, of which ``auto`` takes most frames.
-    """
-    content = copy.deepcopy(parameters)
-    data = content.setdefault('training', {}).setdefault('training_data', {})
-    size = data.get('batch_size', 'auto')
-    if isinstance(size, int) and size > 1:
-        data['batch_size'] = size // 2
-    elif isinstance(size, list) and max(size) > 1:
-        data['batch_size'] = [max(1, number // 2) for number in size]
-    elif isinstance(size, str):
-        kind, _, number = size.partition(':')
-        atoms = int(number) if number.isdigit() else _AUTO_ATOMS
-        if atoms <= n_atoms:
-            return None
-        data['batch_size'] = f'{kind}:{atoms // 2}'
-    else:
-        return None
-    return content
-
-
-def _rate(parameters: dict[str, Any]) -> float:
-    return float(parameters.get('learning_rate', {}).get('start_lr', _DEEPMD_RATE))

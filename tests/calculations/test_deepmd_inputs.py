@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aiida import orm
+from aiida.common import LinkType
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.plugins import CalculationFactory
@@ -174,6 +175,26 @@ def test_right_inputs_pass(train):
     train(warm_start=model('silica_si_o'))
     checkpoint = orm.SinglefileData(io.BytesIO(b'x'), filename='dpa2.pt')
     train(finetune=checkpoint, backend=orm.Str('pytorch'), compress=orm.Bool(False))
+
+
+def test_checkpoints_on_another_computer(train, code, aiida_computer_local):
+    other = aiida_computer_local(label='elsewhere')
+    train(restart={'folder': orm.RemoteData(computer=code.computer, remote_path='/scratch')})
+    with pytest.raises(ValueError, match=r'restart\.folder: its files are on elsewhere, but the code runs on loc'):
+        train(restart={'folder': orm.RemoteData(computer=other, remote_path='/scratch')})
+
+
+def test_an_interrupted_training_is_taken_from_the_cache_only_with_a_newer_checkpoint():
+    calculation = CalculationFactory('glassion.deepmd.train')
+    for first, checkpoint, valid in ((0, 200, True), (0, None, False), (200, 200, False)):
+        node = orm.CalcJobNode(process_type='aiida.calculations:glassion.deepmd.train')
+        node.set_exit_status(303)
+        node.set_process_state('finished')
+        node.store()
+        results = orm.Dict({'first_step': first, 'checkpoint_step': checkpoint})
+        results.base.links.add_incoming(node, LinkType.CREATE, link_label='results')
+        results.store()
+        assert calculation.is_valid_cache(node) is valid, (first, checkpoint)
 
 
 def test_an_empty_dataset_is_refused_by_name(train):

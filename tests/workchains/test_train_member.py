@@ -12,9 +12,9 @@ from aiida.plugins import CalculationFactory, WorkflowFactory
 
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.formats.deepmd.deviation_output import read_deviations
+from aiida_glassion.formats.deepmd.remedy import other_seed
 from aiida_glassion.formats.deepmd.systems import read_system
 from aiida_glassion.workchains import protocols
-from aiida_glassion.workchains.train_member import halve_batch, lower_rate, other_seed
 
 FIXTURES = Path(__file__).parents[1] / 'fixtures' / 'deepmd'
 LOGS = FIXTURES / 'logs'
@@ -143,6 +143,7 @@ def test_a_training_that_never_gets_on_is_given_up(dp):
     outputs, node, calls = run(dp(f'{CUT} kill -9 $$'))
     assert node.exit_status == 410
     assert [call.exit_status for call in calls] == [303] * 3
+    assert 'which comes every 20 steps (training.save_freq)' in node.exit_message
     assert 'killed or cut at step 80 of 200' in node.exit_message
     np.testing.assert_array_equal(outputs['learning_curve'].get_array('step'), np.arange(0, 81, 20))
 
@@ -174,31 +175,3 @@ def test_the_monitor_ends_a_training_that_exploded(dp):
     assert 'the error grew from 3 to 900 eV/Å at step 30' in node.exit_message
     assert 'potential' not in outputs
     assert (node.mtime - node.ctime).total_seconds() < 40
-
-
-def test_seeds_of_attempts_differ_and_repeat():
-    seeds = [other_seed(7, attempt) for attempt in range(1, 6)]
-    assert len({7, *seeds}) == 6
-    assert seeds == [other_seed(7, attempt) for attempt in range(1, 6)]
-
-
-def test_lower_rate():
-    given = {'learning_rate': {'start_lr': 1e-3, 'stop_lr': 1e-3, 'decay_steps': 5}}
-    assert lower_rate(given, 0.1)['learning_rate'] == pytest.approx(
-        {'start_lr': 1e-4, 'stop_lr': 1e-5, 'decay_steps': 5}
-    )
-    assert given['learning_rate']['start_lr'] == 1e-3
-    assert lower_rate({}, 0.1)['learning_rate'] == pytest.approx({'start_lr': 1e-4})
-
-
-@pytest.mark.parametrize(
-    ('size', 'n_atoms', 'half'),
-    [
-        (4, 24, 2), (1, 24, None), ([4, 1], 24, [2, 1]), ([1, 1], 24, None), ('auto', 24, 'auto:16'),
-        ('auto', 40, None), ('auto:256', 24, 'auto:128'), ('auto:20', 24, None), (None, 10, 'auto:16'),
-    ],
-)  # fmt: skip
-def test_halve_batch(size, n_atoms, half):
-    data = {} if size is None else {'batch_size': size}
-    smaller = halve_batch({'training': {'training_data': data}}, n_atoms)
-    assert (None if smaller is None else smaller['training']['training_data']['batch_size']) == half

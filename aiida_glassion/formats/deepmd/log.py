@@ -74,6 +74,7 @@ def read_log(text: str) -> TrainingLog:
             pieces.append((int(found[1]), float(found[2])))
         elif found := _BATCH.search(line):
             log.last_step = int(found[1])
+            log.out_of_memory = None  # DeePMD-kit went on with a smaller batch of its own
         elif found := _SPEED.search(line):
             log.seconds_per_batch = float(found[1])
         elif 'DEEPMD INFO' in line and 'finished training' in line:

@@ -56,6 +56,12 @@ def test_what_went_wrong_is_found(name, attribute, words):
     assert log.bad_data is (name in ('wrong_element', 'cut_array'))
 
 
+def test_memory_that_was_short_while_neighbours_were_counted_is_no_fault():
+    text_ = 'W OOM when allocating tensor with shape\n' + text('whole')
+    assert read_log(text_).out_of_memory is None
+    assert read_log('ResourceExhaustedError: OOM when allocating tensor\n').out_of_memory is not None
+
+
 def test_the_reason_is_no_noise_of_a_library():
     assert reason_of(read_log(text('freeze_failed')), text('freeze_failed')).startswith('AttributeError')
     noise = 'dp: cannot execute\nimplib-gen: libcudart.so.12: failed to load\n'
