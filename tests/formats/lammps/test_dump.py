@@ -346,7 +346,7 @@ def test_missing_and_empty_files(tmp_path):
 
 
 def program(name: str) -> str:
-    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     assert found, f'{name} is not installed'
     return found
 
