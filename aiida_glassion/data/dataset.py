@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import Any
 from aiida import orm
 from aiida.common.exceptions import ValidationError
 
+from aiida_glassion.data.label_method import differences, hash_method, union
 from aiida_glassion.formats.deepmd.systems import SystemsWriter, find_systems, read_system
 from aiida_glassion.frames import Frames
 
@@ -164,39 +164,41 @@ class DatasetData(orm.Data):
         return True
 
 
-def hash_method(method: Mapping[str, Any]) -> str:
-    """Hash of how frames were labelled, independent of the order of the keys."""
-    return hashlib.sha256(json.dumps(method, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def _hash_systems(systems: Sequence[Mapping[str, Any]]) -> str:
     lines = sorted(f'{system["name"]} {system["content_hash"]}' for system in systems)
     return hashlib.sha256('\n'.join(lines).encode()).hexdigest()
 
 
-def check_one_method(datasets: Mapping[str, DatasetData]) -> None:
+def check_one_method(datasets: Mapping[str, DatasetData]) -> dict[str, Any]:
     """Refuse datasets whose energies cannot be compared: labelled by different methods, or shifted differently.
 
     :param datasets: by name, as they stand in a namespace of inputs.
+    :returns: their common method.
     :raises ValueError: names the two datasets and what differs.
     """
-    names = sorted(datasets)
-    for name in names[1:]:
-        first, other = datasets[names[0]], datasets[name]
-        if first.method_hash != other.method_hash:
-            keys = sorted(set(first.method) | set(other.method))
-            differing = [key for key in keys if first.method.get(key) != other.method.get(key)]
-            values = '; '.join(f'{key}: {first.method.get(key)!r} and {other.method.get(key)!r}' for key in differing)
-            raise ValueError(
-                f'{names[0]} and {name} were labelled differently ({values}); their energies do not compare'
-            )
-        differing = [
-            element
-            for element in sorted(set(first.elements) & set(other.elements))
-            if abs(first.energy_shifts.get(element, 0.0) - other.energy_shifts.get(element, 0.0)) > 1e-9
-        ]
-        if differing:
-            raise ValueError(
-                f'{names[0]} and {name} have different energy shifts of {", ".join(differing)}, '
-                f'{first.energy_shifts} and {other.energy_shifts} eV: shift one of them'
-            )
+    ordered = sorted(datasets.items())
+    method: dict[str, Any] = ordered[0][1].method if ordered else {}
+    for number, (name, dataset) in enumerate(ordered):
+        for earlier, other in ordered[:number]:
+            _check_pair(earlier, other, name, dataset)
+        method = union(method, dataset.method)
+    return method
+
+
+def _check_pair(first_name: str, first: DatasetData, other_name: str, other: DatasetData) -> None:
+    differing = differences(first.method, other.method)
+    if differing:
+        values = '; '.join(f'{key}: {one!r} and {two!r}' for key, (one, two) in differing.items())
+        raise ValueError(
+            f'{first_name} and {other_name} were labelled differently ({values}); their energies do not compare'
+        )
+    shifted = [
+        element
+        for element in sorted(set(first.elements) & set(other.elements))
+        if abs(first.energy_shifts.get(element, 0.0) - other.energy_shifts.get(element, 0.0)) > 1e-9
+    ]
+    if shifted:
+        raise ValueError(
+            f'{first_name} and {other_name} have different energy shifts of {", ".join(shifted)}, '
+            f'{first.energy_shifts} and {other.energy_shifts} eV: shift one of them'
+        )

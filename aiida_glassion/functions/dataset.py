@@ -31,10 +31,10 @@ def merge_datasets(**datasets: DatasetData) -> DatasetData:
 
     :param datasets: of the same method and the same energy shifts.
     """
-    check_one_method(datasets)
+    method = check_one_method(datasets)
     ordered = [node for _, node in sorted(datasets.items())]
     shifts = {element: value for node in ordered for element, value in node.energy_shifts.items()}
-    return DatasetData.from_frames((part for node in ordered for part in node.iter_frames()), ordered[0].method, shifts)
+    return DatasetData.from_frames((part for node in ordered for part in node.iter_frames()), method, shifts)
 
 
 @calcfunction
