@@ -159,7 +159,7 @@ def look_ahead(engine: str, sources: Mapping[str, Any], builder: Any) -> LabelOu
     :param sources: FramesData by name.
     :param builder: of the WorkChain, complete.
     """
-    from aiida_glassion.data.dataset import hash_method
+    from aiida_glassion.data.label_method import differences
     from aiida_glassion.kernels.dataset.fingerprint import fingerprints
     from aiida_glassion.kernels.dataset.gate import Limits
     from aiida_glassion.label_engines import engines
@@ -169,7 +169,7 @@ def look_ahead(engine: str, sources: Mapping[str, Any], builder: Any) -> LabelOu
     chosen = engines()[engine]
     settings, engine_settings = builder.settings.get_dict(), builder.engine_settings.get_dict()
     method = chosen.method(engine_settings, builder[engine])
-    datasets = [node for node in (builder.known or {}).values() if node.method_hash == hash_method(method)]
+    datasets = [node for node in (builder.known or {}).values() if not differences(node.method, method)]
     known = {found for dataset in datasets for part in dataset.iter_frames() for found in fingerprints(part)}
     per_job = frames_per_job(chosen, settings, engine_settings)
     arrays = {name: node.frames for name, node in sorted(sources.items())}

@@ -24,7 +24,8 @@ def differences(first: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str,
     """
     found: dict[str, tuple[Any, Any]] = {}
     for key in sorted(set(first) | set(other)):
-        one, two = first.get(key), other.get(key)
+        one: Any = first.get(key)
+        two: Any = other.get(key)
         if _is_by_element(one) and _is_by_element(two):
             for element in sorted(set(one) & set(two)):
                 if one[element] != two[element]:

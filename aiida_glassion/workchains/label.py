@@ -9,8 +9,9 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, if_, while_
 
 from aiida_glassion.calculations.md import CONFIGURATIONS
-from aiida_glassion.data.dataset import DatasetData, hash_method
+from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.frames import FramesData
+from aiida_glassion.data.label_method import differences
 from aiida_glassion.functions.labels import collect_labels, plan_labels, select_refused, split_group
 from aiida_glassion.label_engines import engines
 from aiida_glassion.label_engines.engine import LabelEngine, Refused
@@ -171,9 +172,8 @@ class LabelWorkChain(WorkChain):
 
     def plan(self) -> None:
         """Sort the frames into jobs; leave out what is known already."""
-        same = hash_method(self.ctx.method)
         known = dict(self.inputs.get('known', {}))
-        other = sorted(name for name, dataset in known.items() if dataset.method_hash != same)
+        other = sorted(name for name, dataset in known.items() if differences(dataset.method, self.ctx.method))
         if other:
             self.report(f'labelled with another method, so not taken as known: {", ".join(other)}')
         namespaces = {'frames': dict(self.inputs.frames)}
