@@ -37,8 +37,8 @@ class GapMdParser(Parser):
         thermo = progress.thermo()
         if thermo:
             thermo['density'] = densities(thermo['volume'], self.start)
-            node = orm.ArrayData({name: array for name, array in thermo.items() if name != 'iteration'})
-            node.base.attributes.set('units', {name: UNITS[name] for name in thermo if name != 'iteration'})
+            node = orm.ArrayData(thermo)
+            node.base.attributes.set('units', {name: UNITS[name] for name in thermo})
             self.out('thermo', node)
         self._out_frames(folder)
         has_final = progress.finished and self._out_final(folder)

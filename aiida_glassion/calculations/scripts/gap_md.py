@@ -114,10 +114,12 @@ _VOIGT = {'xx': (0, 0), 'yy': (1, 1), 'zz': (2, 2), 'xy': (0, 1), 'xz': (0, 2), 
 
 def draw_velocities(run: Run, kelvin: float) -> None:
     """Maxwell-Boltzmann velocities, no drift, exactly this temperature."""
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+    from ase.units import kB
 
-    MaxwellBoltzmannDistribution(run.atoms, temperature_K=kelvin, rng=run.generator)
-    Stationary(run.atoms, preserve_temperature=False)
+    masses = run.atoms.get_masses()[:, None]
+    velocities = run.generator.standard_normal((len(run.atoms), 3)) * np.sqrt(kB * kelvin / masses)
+    velocities -= (masses * velocities).sum(axis=0) / masses.sum()
+    run.atoms.set_velocities(velocities)
     if run.temperature() > 0:
         run.atoms.set_momenta(run.atoms.get_momenta() * np.sqrt(kelvin / run.temperature()))
 
