@@ -183,7 +183,7 @@ class Schedule(_Model):
 
             thermo = steps_in(stage.thermo_every or self.thermo_every)
             frames = steps_in(self.frames_every if stage.frames_every is None else stage.frames_every)
-            # a restart is known to be whole once the thermo line of its step is in the log
+            # a restart is known to be whole once a later thermo line is in the log
             restart = thermo * max(1, math.ceil(steps_in(self.restart_every) / thermo))
             steps = round(duration_of(stage) / ps_per_step)
             plans.append(StagePlan(index, stage, step, step + steps, timestep, time, thermo, frames, restart))

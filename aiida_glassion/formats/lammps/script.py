@@ -62,7 +62,8 @@ def newest_interval_restart(plan: StagePlan, step_in_log: int, started_at: int) 
     """The newest restart file of a stage that is surely whole: a later step's line is in the log.
 
     LAMMPS writes in turn to two files at multiples of the interval, beginning with the first one after the step
-    at which the run command started.
+    at which the run command started. It prints a step's thermodynamic line before it writes that step's restart file
+    (``Output::write``), so only a line of a later step proves the file.
 
     :param step_in_log: last step of the stage whose thermodynamic line is complete.
     :param started_at: step at which this job began the stage.
@@ -70,7 +71,7 @@ def newest_interval_restart(plan: StagePlan, step_in_log: int, started_at: int) 
     """
     if plan.restart == 0:
         return None
-    newest = step_in_log // plan.restart * plan.restart
+    newest = (step_in_log - 1) // plan.restart * plan.restart
     written = newest // plan.restart - started_at // plan.restart
     if written < 1:
         return None
