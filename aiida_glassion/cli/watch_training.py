@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from aiida_glassion.formats.deepmd.lcurve import read_lcurve
 from aiida_glassion.formats.deepmd.log import read_log
 
@@ -79,13 +81,15 @@ def parse_learning(output: str, steps: int) -> Learning:
     reached = [int(curve['step'][-1])] if curve else []
     if log.last_step is not None:
         reached.append(log.last_step)
-    errors = [float(curve[name][-1]) for name in ('rmse_f_trn', 'rmse_f') if curve and name in curve]  # type: ignore[arg-type]
+    errors = [float(np.asarray(curve[name], dtype=float)[-1]) for name in ('rmse_f_trn', 'rmse_f') if name in curve]
     known = errors[0] if errors and errors[0] == errors[0] else None
     return Learning(min(max(reached, default=0), steps or 10**12), steps, log.seconds_per_batch, known)
 
 
 def describe(learning: Learning) -> str:
     """Words for a training that runs."""
+    if learning.steps and learning.step >= learning.steps:
+        return 'freeze'
     error = '' if learning.force_error is None else f', {1e3 * learning.force_error:.0f} meV/Å'
     return f'learn{error}' if learning.step else 'starts'
 

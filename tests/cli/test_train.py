@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from aiida_glassion.cli import main, watch_rows
 from aiida_glassion.cli.launch_train_plan import SECONDS_PER_ATOM, batch_of, plan_training, speed_kind
-from aiida_glassion.cli.watch_training import Learning, parse_learning
+from aiida_glassion.cli.watch_training import Learning, describe, parse_learning
 from aiida_glassion.cli.watch_tree import Task
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.formats.deepmd.systems import read_system
@@ -124,6 +124,8 @@ def test_a_row_for_each_member_also_those_that_wait():
     assert (running.stage, running.done, running.total) == ('learn, 400 meV/Å', 250, 1000)
     assert running.left == pytest.approx(7.5)
     assert (waiting.name, waiting.stage) == ('train_seed_3', 'waits for its turn')
+    assert describe(Learning(1000, 1000, 0.01, 0.4)) == 'freeze'
+    assert describe(Learning(0, 1000)) == 'starts'
     totals = watch_rows.totals_of([done, running, waiting])
     assert totals.done == 1250
     assert totals.total == 3000

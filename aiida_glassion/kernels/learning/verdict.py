@@ -148,8 +148,10 @@ def _sentences(
             warnings.append(f'{text} at the end of training ({change}): it is learning by heart, or unstable.')
     for name, ratio in verdict['test_over_training'].items():
         test, training = errors[name]['rmse'], verdict['training_rmse'][name]
-        error = '' if test.get('standard_error') is None else f' ± {test["standard_error"]:.2g}'
-        numbers = f'{test["mean"]:.3g}{error} {_UNITS[name]} on the test set, {training:.3g} on the training data'
+        error = '' if test.get('standard_error') is None else f' ± {_plain(test["standard_error"], 2)}'
+        numbers = (
+            f'{_plain(test["mean"])}{error} {_UNITS[name]} on the test set, {_plain(training)} on the training data'
+        )
         if name == 'force' or fit[name] == 'worse':
             reason.append(f'{name.capitalize()} error: {numbers} (× {ratio:.2f}).')
         if fit[name] == 'worse':
@@ -158,7 +160,7 @@ def _sentences(
                 f'model would help; up to × {limit:g} is usual.'
             )
     if (relative := _relative(errors)) > _LEARNED_LITTLE:
-        numbers = f'{errors["force"]["rmse"]["mean"]:.3g} of {errors["force"]["reference_rms"]:.3g} meV/Å'
+        numbers = f'{_plain(errors["force"]["rmse"]["mean"])} of {_plain(errors["force"]["reference_rms"])} meV/Å'
         warnings.append(
             f'The force error is {100 * relative:.0f} % of the forces themselves ({numbers}): little was learned.'
         )
@@ -177,3 +179,8 @@ def _sentences(
             'levels must be set by the error and not by the deviation alone.'
         )
     return {'reason': reason, 'warnings': warnings}
+
+
+def _plain(value: float, digits: int = 3) -> str:
+    """A number of some significant digits, without an exponent as long as it is readable: 2130, 0.0412."""
+    return f'{float(f"{value:.{digits}g}"):g}'

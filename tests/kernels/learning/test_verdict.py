@@ -65,6 +65,10 @@ def test_test_frames_that_were_learned_and_few_of_them():
     assert 'has 5 frames' in found['warnings'][1]
 
 
+def test_large_errors_are_written_without_an_exponent():
+    assert '2130 ± 180 meV/Å on the test set' in judge_committee(table(force=2127.3, error=184.0), ends())['reason']
+
+
 def test_members_that_err_together():
     assert 'err together' in judge_committee(table(ratio=3.1), ends())['warnings'][0]
 
