@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ GREETINGS = {
     'glassion.md': ('-h', 'Large-scale Atomic/Molecular Massively Parallel Simulator'),
     'glassion.packmol': ('', 'PACKMOL'),
     'glassion.deepmd.train': ('--version', 'DeePMD-kit'),
+    'glassion.label.ase': ('--version', 'Python'),
     'quantumespresso.pw': ('', 'PWSCF'),
     'glassion.gap.train': ('--help', 'libAtoms::Hello World'),
 }
@@ -51,6 +53,8 @@ def store_optional(computer: Any, place: Path, asked: Mapping[str, Path | None])
     programs: dict[str, tuple[str, Path | None]] = {'dp': ('glassion.deepmd.train', dp)}
     for label, (plugin, name) in OPTIONAL.items():
         programs[label] = plugin, asked.get(label) or find(name)
+    python = Program(Path(sys.executable))
+    yield store_code('python', 'glassion.label.ase', computer, python, False, with_mpi=False)
     for label, (plugin, path) in programs.items():
         if path is None:
             continue

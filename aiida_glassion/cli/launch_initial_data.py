@@ -64,11 +64,11 @@ def initial_data(
     pk_file: str | None,
     **given: Any,
 ) -> None:
-    r"""Structures around crystals (CIF, extXYZ, POSCAR, node) and packed mixtures, to be labelled first.
+    """Structures around crystals (CIF, extXYZ, POSCAR, node) and packed mixtures, to be labelled first.
 
     \b
     glassion launch initial-data quartz.cif --mixture 20Na2O-80SiO2 --protocol fast --dry-run
-    """
+    """  # noqa: D301
     terminal = console()
     load(profile)
     crystals, notes = _crystals(given)

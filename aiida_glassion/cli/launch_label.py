@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ _OF_ONE_ENGINE = {'potential': 'lammps', 'calculator': 'ase', 'files': 'ase', 'p
 @click.option('--coulomb', type=click.Choice(['pppm', 'dsf']), default='pppm', show_default=True, help='lammps.')
 @click.option('--calculator', metavar='PATH', help='ase: module and class, e.g. ase.calculators.emt:EMT.')
 @click.option('--file', 'files', metavar='FILE', multiple=True, help='ase: that the calculator reads, e.g. a model.')
+@click.option('--elements', metavar='Na,P,S', help='Of the whole study.  [default: of the frames]')
 @click.option('--pseudo-family', metavar='LABEL', help='quantumespresso: installed family of pseudopotentials.')
 @click.option('--protocol', metavar='NAME', help='Of the engine: what is computed.')
 @click.option('--set', 'changes', type=Assignment(), multiple=True, help='Any setting of it: kwargs.rc=7, ecutwfc=…')
@@ -66,11 +68,11 @@ def label(
     pk_file: str | None,
     **given: Any,
 ) -> None:
-    r"""Label every frame of files (extXYZ, traj, CIF, POSCAR, LAMMPS data) or nodes.
+    """Label every frame of files (extXYZ, traj, CIF, POSCAR, LAMMPS data), nodes, or of what a process gave.
 
     \b
     glassion launch label melt.extxyz --engine lammps --potential pmmcs --dry-run
-    """
+    """  # noqa: D301
     from aiida_glassion.cli import launch_label_plan as planning
 
     terminal = console()
@@ -134,7 +136,9 @@ def _builder(given: Mapping[str, Any], sources: Mapping[str, Any], settings: Map
     elif given['engine'] == 'ase' and given['files']:
         special['files'] = model_files(given['files'])
     elif given['engine'] in ('quantumespresso', 'vasp'):
-        special['elements'] = elements
+        special['elements'] = _elements(given['elements'], elements)
+    elif given['elements']:
+        raise GlassionError('--elements is of quantumespresso and vasp.', exit_code=2)
     for option, engine in _OF_ONE_ENGINE.items():
         if given[option] and given['engine'] != engine:
             name = option.replace('_', '-').removesuffix('s')
@@ -157,6 +161,23 @@ def _builder(given: Mapping[str, Any], sources: Mapping[str, Any], settings: Map
     )
     builder.metadata.label = f'label {", ".join(sources)} ({given["engine"]})'[:250]
     return builder
+
+
+def _elements(given: str | None, of_frames: Sequence[str]) -> list[str]:
+    """Elements of the whole study: what is chosen for them is one method, whichever frames hold them.
+
+    :raises GlassionError: not elements, or one of the frames' is missing.
+    """
+    from aiida_glassion.kernels.build.formula import known_elements
+
+    wanted = sorted(set(re.split(r'[\s,]+', given.strip(' ,')))) if given else list(of_frames)
+    unknown = [element for element in wanted if element not in known_elements()]
+    if unknown:
+        raise GlassionError(f'--elements: {", ".join(unknown)} is no element; write them as Na,P,S.', exit_code=2)
+    missing = [element for element in of_frames if element not in wanted]
+    if missing:
+        raise GlassionError(f'--elements: {", ".join(missing)} of the frames is not among them.', exit_code=2)
+    return wanted
 
 
 def _check(builder: Any) -> None:

@@ -36,18 +36,17 @@ class LabelOutlook:
 
 
 def read_sources(given: Sequence[str]) -> dict[str, Any]:
-    """FramesData by name, from files and nodes; a file whose frames hold different atoms gives several.
+    """FramesData by name, from files, nodes and processes; a file whose frames hold different atoms gives several.
 
     :raises GlassionError: a file or node is missing, or holds no configuration.
     """
     sources: dict[str, Any] = {}
     for where in given:
-        parts = _of_node(where) if where.isdigit() else _of_file(Path(where))
-        stem = f'node_{where}' if where.isdigit() else name_of(Path(where).stem)
-        for number, part in enumerate(parts):
-            name = stem if len(parts) == 1 else f'{stem}_{number}'
+        for name, part in (_of_node(where) if where.isdigit() else _of_file(Path(where))).items():
             if name in sources:
-                raise GlassionError(f'Two of the files are called {name}: rename one.', exit_code=2)
+                raise GlassionError(
+                    f'Two of the sources are called {name}: label them one after the other.', exit_code=2
+                )
             sources[name] = part
     return sources
 
@@ -58,23 +57,32 @@ def name_of(stem: str) -> str:
     return name if name[:1].isalpha() else f'frames_{name}'.rstrip('_')
 
 
-def _of_node(pk: str) -> list[Any]:
+def _of_node(pk: str) -> dict[str, Any]:
+    from aiida.orm import ProcessNode
+
     from aiida_glassion.cli.launch_inputs import configuration_node
+    from aiida_glassion.cli.launch_outputs import configurations_of
+    from aiida_glassion.cli.show import find_node
     from aiida_glassion.data.frames import FramesData
 
+    process = find_node(pk)
+    if isinstance(process, ProcessNode):
+        return configurations_of(process)
     node, frames = configuration_node(pk)
-    return [node if isinstance(node, FramesData) else FramesData(frames=frames)]
+    return {f'node_{pk}': node if isinstance(node, FramesData) else FramesData(frames=frames)}
 
 
-def _of_file(path: Path) -> list[Any]:
+def _of_file(path: Path) -> dict[str, Any]:
     from aiida_glassion.data.frames import FramesData
 
     if not path.is_file():
         raise GlassionError(f'There is no file {path}.', exit_code=2)
     try:
-        return [FramesData(frames=frames) for frames in read_file(path)]
+        parts = [FramesData(frames=frames) for frames in read_file(path)]
     except Exception as error:  # every reader of ASE has errors of its own
         raise GlassionError(f'{path} cannot be read: {error}', exit_code=2) from None
+    stem = name_of(path.stem)
+    return {stem if len(parts) == 1 else f'{stem}_{number}': part for number, part in enumerate(parts)}
 
 
 def read_file(path: Path) -> list[Frames]:

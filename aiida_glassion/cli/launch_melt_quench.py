@@ -72,11 +72,11 @@ def melt_quench(
     pk_file: str | None,
     **given: Any,
 ) -> None:
-    r"""Melt and quench COMPOSITION (20Na2O-80SiO2, 70Li2S-30P2S5, Na3PS3.85O0.15 …), or a configuration.
+    """Melt and quench COMPOSITION (20Na2O-80SiO2, 70Li2S-30P2S5, Na3PS3.85O0.15 …), or a configuration.
 
     \b
     glassion launch melt-quench 20Na2O-80SiO2 --potential pmmcs --protocol fast --dry-run
-    """
+    """  # noqa: D301
     if (given['composition'] is None) == (given['configuration'] is None):
         raise GlassionError('Give either a COMPOSITION, e.g. 20Na2O-80SiO2, or --configuration.', exit_code=2)
     terminal = console()

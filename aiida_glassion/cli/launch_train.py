@@ -56,11 +56,11 @@ def train(
     pk_file: str | None,
     **given: Any,
 ) -> None:
-    r"""Train a committee of DeePMD models on datasets (PK or UUID), and test it on frames held out.
+    """Train a committee of DeePMD models on datasets (PK or UUID), and test it on frames held out.
 
     \b
     glassion launch train 42 --protocol fast --committee 4 --dry-run
-    """
+    """  # noqa: D301
     terminal = console()
     load(profile)
     settings = settings_of(given)
@@ -108,19 +108,25 @@ def settings_of(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_datasets(identifiers: Sequence[str], option: str) -> dict[str, DatasetData]:
-    """Datasets by PK or UUID, under names that AiiDA takes.
+    """Datasets by PK or UUID of them or of the labelling that made them, under names that AiiDA takes.
 
     :raises GlassionError: there is no such node, or it is no dataset.
     """
+    from aiida.orm import ProcessNode
+
+    from aiida_glassion.cli.launch_outputs import datasets_of
     from aiida_glassion.cli.show import find_node
     from aiida_glassion.data.dataset import DatasetData
 
     found: dict[str, DatasetData] = {}
+    nodes: list[Any] = []
     for identifier in dict.fromkeys(identifiers):
         node = find_node(identifier)
+        nodes += datasets_of(node) if isinstance(node, ProcessNode) else [node]
+    for node in {node.uuid: node for node in nodes}.values():
         if not isinstance(node, DatasetData):
             where = 'DATASET_PK' if option == 'datasets' else f'--{option}'
-            message = f'{where}: node {identifier} is {type(node).__name__}, no dataset of labelled frames.'
+            message = f'{where}: node {node.pk} is {type(node).__name__}, no dataset of labelled frames.'
             raise GlassionError(message, mend='glassion dataset import --help', exit_code=2)
         name = re.sub(r'\W+', '_', node.label, flags=re.ASCII).strip('_').lower() or f'data_{node.pk}'
         name = name if name[0].isalpha() else f'data_{name}'
