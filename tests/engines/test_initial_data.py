@@ -158,28 +158,31 @@ def test_a_cell_left_under_pressure_is_not_relaxed(lmp_code):
 
 
 RECORDED = Path(__file__).parents[1] / 'fixtures' / 'vasp_mock'
-SI = Path('/usr/share/espresso/pseudo')
+UPF = Path('/usr/share/espresso/pseudo')
 
 
 def test_ab_initio(pw_code):
-    """Two labelled steps of dynamics from a perturbed cell of silicon; the numbers mean nothing."""
-    (pseudo,) = sorted(SI.glob('Si*.UPF'))[:1]
-    upf = DataFactory('pseudo.upf')(pseudo)
+    """A squeezed cell of silicon relaxed by pw.x, then two labelled steps of dynamics; low cutoffs, few k-points."""
+    pseudo = next(iter(sorted(UPF.glob('Si.pbe*.UPF'))))
     overrides = {
         'crystal': {'repeats': [1, 1, 1], 'scales': [1.0], 'structures': 1, 'unperturbed': False},
+        'relax': {'engine': 'quantumespresso', 'max_steps': 30},
         'dynamics': {'engine': 'quantumespresso', 'steps': 2},
     }
     prepared = WorkflowFactory('glassion.initial_data').get_builder_from_protocol(
-        crystals={'silicon': FramesData.from_ase(bulk('Si', 'diamond', a=5.43))},
+        crystals={'silicon': FramesData.from_ase(bulk('Si', 'diamond', a=5.3))},
         protocol='fast',
         overrides=overrides,
         dft_code=pw_code,
         dft_protocol='tiny',
-        dft_overrides={'ecutwfc': 12, 'ecutrho': 48, 'pseudo_functional': None},
-        dft_options={'pseudos': {'Si': upf}},
+        dft_overrides={'ecutwfc': 16, 'ecutrho': 64, 'k_spacing': 0.8, 'occupations': 'fixed'},
+        dft_options={'pseudos': {'Si': DataFactory('pseudo.upf')(pseudo)}},
     )
     outputs, node = run_get_node(prepared)
     assert node.is_finished_ok, node.exit_message
+    relaxed = next(called for called in node.called if called.base.attributes.get('process_label') == 'PwBaseWorkChain')
+    edge = (4 * relaxed.outputs.output_structure.get_cell_volume()) ** (1 / 3)
+    assert edge == pytest.approx(5.47, abs=0.06)  # PBE; measured here with 16 Ry: 5.510 Å
     dataset = outputs['labelled']
     assert dataset.n_frames == 2
     assert dataset.labels == ['energies', 'forces', 'virials']

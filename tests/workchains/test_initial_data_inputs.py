@@ -153,7 +153,7 @@ def test_small_rules():
 
 
 def test_relaxation_by_pw(code, monkeypatch):
-    """What pw.x is told; a real relaxation would take minutes."""
+    """What pw.x is told of pressure and forces, in its own units."""
     seen = {}
     monkeypatch.setattr(quantumespresso_relax.pw, 'parameters', lambda *_, **more: {'CONTROL': dict(more)})
     monkeypatch.setattr(quantumespresso_relax.pw, 'base_job', lambda *given: seen.update(given[3]))
