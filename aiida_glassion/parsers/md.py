@@ -75,6 +75,8 @@ class MdParser(Parser):
         self.symbols, self.types = self._atoms()
         self._out_thermo(thermo)
         self._out_frames(folder)
+        if progress.finished and 'trajectory' in self.outputs:
+            self._find_missing_frames()
         self._out_deviations(deviations, progress)
         final = self._final(folder) if progress.finished else None
         if final is not None:
@@ -183,6 +185,17 @@ class MdParser(Parser):
             joined = Frames.concatenate(parts)
             self.frame_steps = np.asarray(joined.steps)
             self.out('trajectory', FramesData(frames=joined))
+
+    def _find_missing_frames(self) -> None:
+        """A dump that was cut between two frames is whole by itself; only the steps tell."""
+        begun = self.start.step if self.start is not None and not self.start.fresh else 0
+        for plan in self.schedule.plan():
+            if plan.frames:
+                first = max(begun, plan.first) // plan.frames + 1
+                expected = np.arange(first * plan.frames, plan.last + 1, plan.frames)
+                missing = np.setdiff1d(expected, self.frame_steps)
+                if len(missing):
+                    self.problems.append(f'{frames_file(plan.index)}: {len(missing)} frames missing from {missing[0]}')
 
     def _should_hold_frames(self, plan: StagePlan) -> bool:
         """Whether a multiple of the interval lies in what this job did of a stage."""

@@ -11,7 +11,7 @@ from aiida import orm
 from aiida.common import LinkType
 from aiida.parsers.parser import Parser
 from ase.build import bulk
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from aiida_glassion.calculations.md import LOG_FILE
@@ -161,6 +161,7 @@ def test_a_run_cut_before_its_first_restart_file_begins_anew(real_outputs, parse
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(name='stage_01.bin', fraction=0.5, flip=False)  # between two frames
 @given(
     name=st.sampled_from(['stage_01.bin', 'stage_02.bin', FINAL_FILE]), fraction=st.floats(0, 0.999), flip=st.booleans()
 )
