@@ -279,7 +279,7 @@ def test_an_explosion_is_noticed(quippy_code, potential, frames):
     positions = frames.positions[:1].copy()
     positions[0, 0] = positions[0, 1] + [0.3, 0.0, 0.0]
     start = Frames(frames.symbols, positions, frames.cells[:1])
-    outputs, node = md(quippy_code, start, potential, hold(0.04, 'nve'), timestep=2.0, every=0.002)
+    outputs, node = md(quippy_code, start, potential, hold(0.2, 'nve'), timestep=2.0, every=0.002)
     assert node.exit_status in (321, 322), node.exit_message
     assert 'thermo' in outputs
 
