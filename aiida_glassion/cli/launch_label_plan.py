@@ -210,12 +210,16 @@ def look_ahead(engine: str, sources: Mapping[str, Any], builder: Any) -> LabelOu
 
 
 def method_lines(method: Mapping[str, Any]) -> list[str]:
-    """The method line by line, without what the line of the engine says already."""
+    """The method line by line, without what the line of the engine says already; long tables are counted."""
     content = {key: value for key, value in method.items() if key != 'engine' and value not in ({}, [], None)}
-    return [
-        f'{key}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}'
-        for key, value in content.items()
-    ]
+    return [f'{key}: {_in_a_line(value)}' for key, value in content.items()]
+
+
+def _in_a_line(value: Any) -> str:
+    if isinstance(value, list) and len(value) > 3:
+        return f'{len(value)} in all: {value[0]}; …'
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 200 else f'{text[:200]} …'
 
 
 def _formula(frames: Frames) -> str:

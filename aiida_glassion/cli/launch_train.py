@@ -212,6 +212,7 @@ def describe(plan: TrainingPlan, sets: Mapping[str, Datasets]) -> RenderableType
 
 
 def _facts(plan: TrainingPlan, sets: Mapping[str, Datasets]) -> Iterator[tuple[str, str]]:
+    from aiida_glassion.cli.launch_label_plan import method_lines
     from aiida_glassion.workchains import protocols
 
     for use, nodes in sets.items():
@@ -221,7 +222,8 @@ def _facts(plan: TrainingPlan, sets: Mapping[str, Datasets]) -> Iterator[tuple[s
             word = 'dataset' if use == 'datasets' else use
             yield word, f'{name} (pk {node.pk}): {node.n_frames} frames; {formulas}{more}'
     node = next(iter(sets['datasets'].values()))
-    yield 'labels', ', '.join(f'{key} {value}' for key, value in node.method.items()) or 'of unknown origin'
+    lines = [f'engine: {node.method["engine"]}'] if 'engine' in node.method else []
+    yield 'labels', '; '.join([*lines, *method_lines(node.method)]) or 'of unknown origin'
     counts = plan.counts
     yield (
         'frames',

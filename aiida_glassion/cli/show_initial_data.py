@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiida_glassion.cli import show_parts as parts
@@ -10,7 +11,7 @@ from aiida_glassion.cli import show_parts as parts
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_MOST_ROWS = 20
+_TOO_CLOSE = re.compile(r'(?P<pair>\S+) (?P<distance>[\d.]+) Å, nearer than (?P<limit>[\d.]+) Å')
 
 
 def initial_data_summary(node: Any) -> dict[str, Any]:
@@ -47,16 +48,33 @@ def initial_data_tables(content: Mapping[str, Any], replicas: bool = False) -> l
             for name, entry in sorted(made.items())
         )
         shown += [parts.blank(), parts.numbers_table('Structures', ['of', 'made', 'left out', 'node'], rows)]
-    refused = [f'{name}: {entry["reason"]}' for name, of in sorted(made.items()) for entry in of.get('refused', [])]
-    shown += parts.warning_lines(refused if replicas else refused[:_MOST_ROWS])
+    refused = {name: [entry['reason'] for entry in of.get('refused', [])] for name, of in sorted(made.items())}
+    said = list if replicas else summed_up
+    shown += parts.warning_lines(f'{name}: {reason}' for name, reasons in refused.items() for reason in said(reasons))
     failed = (f'{label} ({entry["pk"]}): {entry["reason"]}' for label, entry in sorted(content['failed'].items()))
     shown += parts.warning_lines(failed, sign='✗', style='red')
-    to_label = ' '.join(str(pk) for pk in content['frames'].values())
     if content['state'] in ('created', 'running', 'waiting'):
         shown.append(parts.next_line(f'glassion watch {content["pk"]}'))
-    elif to_label:
-        shown.append(parts.next_line(f'glassion launch label {to_label} --engine …'))
+    elif content['frames']:
+        shown.append(parts.next_line(f'glassion launch label {content["pk"]} --engine …'))
     return shown
+
+
+def summed_up(reasons: Iterable[str]) -> list[str]:
+    """One line for all frames that were left out for the same pair of atoms, others as they are."""
+    pairs: dict[tuple[str, str], list[float]] = {}
+    others: dict[str, int] = {}
+    for reason in reasons:
+        found = _TOO_CLOSE.fullmatch(reason)
+        if found:
+            pairs.setdefault((found['pair'], found['limit']), []).append(float(found['distance']))
+        else:
+            others[reason] = others.get(reason, 0) + 1
+    lines = [
+        f'{len(distances)} left out: {pair} down to {min(distances):.3f} Å, nearer than {limit} Å'
+        for (pair, limit), distances in pairs.items()
+    ]
+    return lines + [reason if number == 1 else f'{number} × {reason}' for reason, number in others.items()]
 
 
 def _facts(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -286,7 +286,7 @@ class InitialDataWorkChain(InitialDataJobs):
         for name, nodes in self.ctx.parts.items():
             link = {'call_link_label': f'structures_{name}'}
             if name in self.ctx.mixtures:
-                self._make(name, self._gather(name, nodes, skip=0))
+                self._make(name, self._gather(name, nodes, 0, self.ctx.settings['mixture']['closest']))
                 continue
             seed = orm.Int(seed_of(self.inputs.seed.value, name))
             self._make(name, perturb_crystal(nodes[0], orm.Dict(self.ctx.settings['crystal']), seed, metadata=link))
@@ -297,10 +297,10 @@ class InitialDataWorkChain(InitialDataJobs):
             return self.exit_codes.ERROR_NOTHING_MADE.format(reason='; '.join(reasons))
         return None
 
-    def _gather(self, name: str, nodes: Sequence[orm.Data], skip: int) -> dict[str, orm.Data]:
-        """Frames of several nodes in one, without the first ``skip`` of each."""
+    def _gather(self, name: str, nodes: Sequence[orm.Data], skip: int, closest: float) -> dict[str, orm.Data]:
+        """Frames of several nodes in one, without the first ``skip`` of each and those with atoms too close."""
         made: dict[str, orm.Data] = gather_frames(
-            orm.Float(self.ctx.settings['mixture']['closest']),
+            orm.Float(closest),
             orm.Int(skip),
             **{f'part_{index:04d}': node for index, node in enumerate(nodes)},
             metadata={'call_link_label': f'gather_{name}'},
@@ -330,7 +330,9 @@ class InitialDataWorkChain(InitialDataJobs):
             self._collect_aimd()
             return
         for name, nodes in self._collect().items():
-            self._make(f'{name}_dynamics', self._gather(f'{name}_dynamics', nodes, skip=1))
+            self._make(
+                f'{name}_dynamics', self._gather(f'{name}_dynamics', nodes, 1, self.ctx.settings['dynamics']['closest'])
+            )
 
     def _collect_aimd(self) -> None:
         """The labelled steps of every run, also of one that was cut; a run without any goes into the ledger."""

@@ -42,9 +42,10 @@ def check_settings(node: orm.Dict, _: Any) -> str | None:
                 return f'settings.{stage}.engine: this protocol wants a choice, give one of {", ".join(known)}'
             if engine not in known:
                 return f'settings.{stage}.engine: {engine!r} given, expected one of {", ".join(known)}'
-        closest = settings['mixture']['closest']
-        if not 0 <= closest < 1:
-            return f'settings.mixture.closest: {closest!r} given, expected a fraction of the radii, 0 to below 1'
+        for part in ('mixture', 'dynamics'):
+            closest = settings[part]['closest']
+            if not 0 <= closest < 1:
+                return f'settings.{part}.closest: {closest!r} given, expected a fraction of the radii, 0 to below 1'
     except KeyError as error:
         return f'settings: {error} is missing; get complete settings from a protocol'
     except (TypeError, ValueError) as error:
