@@ -1,5 +1,5 @@
-# Everything in two commands: `make demo` and `make test`. Each prepares what it needs, inside this folder only:
-# a Python environment in .venv and an AiiDA home in .aiida-home. The second call starts at once.
+# Everything in a few commands: `make demo`, `make learn`, `make test`. Each prepares what it needs, inside this folder only:
+# Python environments in .venv and .engines, an AiiDA home in .aiida-home. The second call starts at once.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -12,11 +12,12 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 ENGINES := .engines/.ready
 
-.PHONY: help install engines demo test lint docs bench clean
+.PHONY: help install engines demo learn test lint docs bench clean
 
 help:
 	@echo 'make engines DeePMD-kit, gap_fit and Quantum ESPRESSO, which the tests and learning need (2.5 GB)'
 	@echo 'make demo    a first glass: installs, checks the machine, makes, measures and shows a glass'
+	@echo 'make learn   a first learned potential: frames, labels, a committee, dynamics with it'
 	@echo 'make test    the tests, with the real engines'
 	@echo 'make lint    style and types'
 	@echo 'make docs    the documentation, in docs/_build/html'
@@ -42,6 +43,9 @@ $(ENGINES): $(READY) scripts/engines.sh
 demo: $(READY)
 	@bash scripts/demo.sh
 
+learn: $(ENGINES)
+	@bash scripts/demo.sh first_potential
+
 test: $(ENGINES)
 	@echo '== the tests, with the real engines'
 	@python -m pytest $(PYTEST_ARGS)
@@ -62,6 +66,6 @@ bench: $(READY)-benchmarks
 
 clean:
 	@if [ -d .aiida-home ] && [ -x .venv/bin/verdi ]; then verdi daemon stop --all >/dev/null 2>&1 || true; fi
-	rm -rf .venv .engines .aiida-home demo-results build dist docs/_build docs/reference/_generated
+	rm -rf .venv .engines .aiida-home demo-results potential-results build dist docs/_build docs/reference/_generated
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find aiida_glassion tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The demo: prepare AiiDA, prove the machine, make a first glass, stop the daemon. Called by `make demo`.
+# A demo: prepare AiiDA, prove the machine, run an example, stop the daemon. Called by `make demo` and `make learn`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -10,9 +10,15 @@ trap stop_daemon EXIT
 
 started=$SECONDS
 echo "== AiiDA, in ${AIIDA_PATH} only"
-glassion setup --profile glassion
+example=${1:-first_glass}
+engines=()
+for option in dp gap-fit; do
+  program=$(ls .engines/*/bin/"${option/-/_}" 2>/dev/null | head -n 1 || true)
+  [ -z "$program" ] || engines+=("--$option" "$PWD/$program")
+done
+glassion setup --profile glassion ${engines[@]+"${engines[@]}"}
 echo '== does every part work?'
 glassion doctor --profile glassion
-echo '== a first glass'
-bash examples/first_glass/run.sh
+echo "== ${example//_/ }"
+bash "examples/$example/run.sh"
 echo "== the demo took $((SECONDS - started)) s"
