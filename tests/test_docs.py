@@ -83,7 +83,9 @@ def problems_of(line: str) -> list[str]:
         for name in (*parameter.opts, *parameter.secondary_opts)
     }
     problems, arguments = [], []
-    book = f'label_{words[words.index("--engine") + 1]}' if '--engine' in words else 'melt_quench'
+    book = (command.name or '').replace('-', '_')
+    if book == 'label':
+        book = f'label_{words[words.index("--engine") + 1]}' if '--engine' in words else 'label'
     while words:
         word = words.pop(0)
         if not word.startswith('-'):
@@ -105,13 +107,12 @@ def problems_of(line: str) -> list[str]:
 
 def problems_of_value(option: click.Option, value: str, book: str) -> list[str]:
     from aiida_glassion.potentials import library
-    from aiida_glassion.workchains import protocols
 
     if not value:
         return [f'{option.opts[0]} without a value']
     if value.isupper() or value.startswith('$'):  # a place holder such as NAME
         return []
-    known = {'--protocol': list(protocols.available(book)), '--potential': list(library.available())}
+    known = {'--protocol': list(_protocols(book)), '--potential': list(library.available())}
     if option.opts[0] in known and '.' not in value and value not in known[option.opts[0]]:
         return [f'{option.opts[0]}: there is no {value!r}']
     if isinstance(option.type, click.Path):
@@ -121,6 +122,12 @@ def problems_of_value(option: click.Option, value: str, book: str) -> list[str]:
     except click.BadParameter as error:
         return [f'{option.opts[0]}: {error.message}']
     return problems_of_setting(*converted, book) if option.opts[0] == '--set' else []
+
+
+def _protocols(book: str) -> dict[str, str]:
+    from aiida_glassion.workchains import protocols
+
+    return protocols.available(book) if book.startswith(('melt', 'train', 'initial', 'label')) else {}
 
 
 def problems_of_setting(path: str, value: Any, book: str) -> list[str]:
