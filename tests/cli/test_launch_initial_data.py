@@ -41,7 +41,7 @@ def test_dry_run_says_what_will_be_made(invoke, salt):
     said = ' '.join(done.output.split())
     for words in (
         'salt 64 6 1 × 10 steps',
-        'crystal_20Na2O_80SiO2 50 1 1 × 10 steps',
+        'mixture_20Na2O_80SiO2 50 1 1 × 10 steps',
         'protocol fast; relaxation: none; dynamics: md',
         'strain up to 5 %',
         'Nothing was submitted',

@@ -94,7 +94,7 @@ def test_what_it_refuses(invoke, melt, tmp_path):
         (('lammps', path, '--potential', 'pmmcs', '--limit', 'max_forces=3'), 'gate.max_forces is not a setting'),
         (('lammps', path, '--potential', 'pmmcs', '--limit', 'max_force=-3'), 'gate.max_force: -3 given'),
         (('lammps', path, '--potential', 'pmmcs', '--gate', 'stric'), "did you mean 'strict'"),
-        (('lammps', path, path, '--potential', 'pmmcs'), 'Two of the files are called melt_1_0'),
+        (('lammps', path, path, '--potential', 'pmmcs'), 'Two of the sources are called melt_1_0'),
         (('lammps', str(tmp_path / 'none.xyz'), '--potential', 'pmmcs'), 'There is no file'),
         (('lammps', str(tmp_path / 'no.extxyz'), '--potential', 'pmmcs'), 'cannot be read'),
         (('ase', path, '--calculator', 'a:B', '--file', 'none.model'), '--file: there is no file none.model'),

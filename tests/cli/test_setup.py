@@ -60,7 +60,12 @@ def test_what_is_made(at_home, home):
     assert seen['cached'] == [True, True, False]
     plugins = {label: plugin for label, (_, plugin) in seen['codes'].items()}
     on_path = {'pw@localhost': 'quantumespresso.pw'} if shutil.which('pw.x') else {}
-    assert plugins == {'lmp@localhost': 'glassion.md', 'packmol@localhost': 'glassion.packmol', **on_path}
+    always = {
+        'lmp@localhost': 'glassion.md',
+        'packmol@localhost': 'glassion.packmol',
+        'python@localhost': 'glassion.label.ase',
+    }
+    assert plugins == {**always, **on_path}
     assert all(Path(path).is_absolute() and Path(path).is_file() for path, _ in seen['codes'].values())
 
 
