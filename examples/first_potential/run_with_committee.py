@@ -1,4 +1,4 @@
-"""Molecular dynamics with a learned potential and its committee: ``verdi run run_with_committee.py TRAINING FRAMES``."""
+"""Dynamics with a learned potential and its committee: ``verdi run run_with_committee.py TRAINING FRAMES``."""
 
 from __future__ import annotations
 
