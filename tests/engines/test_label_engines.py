@@ -2,7 +2,7 @@
 
 A pair potential by LAMMPS and by ASE gives the same numbers. Density functional theory has other numbers, yet a
 compressed cell wants to grow, a stretched one to shrink, an atom moved along its bond is drawn back, forces add up to
-nothing, and the energy of the stretched cell lies above that near equilibrium. Recorded VASP runs: tests/engines/test_label_vasp.py.
+nothing, and the energy of the stretched cell lies above that near equilibrium. VASP: test_label_vasp.py.
 """
 
 from __future__ import annotations
