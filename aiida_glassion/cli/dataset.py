@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
-
 import click
 
-from aiida_glassion.cli import debug_option
+from aiida_glassion.cli.named_commands import NamedCommands
 
 #: name -> (where the command is, what ``glassion dataset --help`` says of it).
 ROOMS: dict[str, tuple[str, str]] = {
@@ -21,31 +18,6 @@ ROOMS: dict[str, tuple[str, str]] = {
 }
 
 
-class DatasetGroup(click.Group):
-    """Commands by name; one is imported when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the commands."""
-        return list(ROOMS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        """Import a command; an unknown name is answered with the nearest known one."""
-        if cmd_name not in ROOMS:
-            near = difflib.get_close_matches(cmd_name, ROOMS, n=1, cutoff=0.4)
-            hint = f'Did you mean `glassion dataset {near[0]}`?' if near else f'There are: {", ".join(ROOMS)}.'
-            ctx.fail(f'No such command `{cmd_name}`. {hint}')
-        module, _, attribute = ROOMS[cmd_name][0].partition(':')
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        if not any(parameter.name == 'debug' for parameter in command.params):
-            command.params.append(debug_option())
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing any."""
-        with formatter.section('Commands'):
-            formatter.write_dl([(name, text) for name, (_, text) in ROOMS.items()])
-
-
-@click.group(cls=DatasetGroup)
+@click.group(cls=NamedCommands, rooms=ROOMS)
 def dataset() -> None:
     """Labelled frames: energies, forces and virials to learn from, with how they were labelled."""

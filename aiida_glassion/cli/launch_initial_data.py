@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_glassion.cli.errors import GlassionError
-from aiida_glassion.cli.launch_inputs import Assignment, Walltime, check_daemon, code_of, job_options
-from aiida_glassion.cli.profile import load, profile_option
+from aiida_glassion.cli.launch_inputs import Assignment, Walltime, code_of, job_options
+from aiida_glassion.cli.launch_submit import submission_options, submit
+from aiida_glassion.cli.profile import load
 from aiida_glassion.cli.terminal import console
 
 if TYPE_CHECKING:
@@ -49,20 +48,12 @@ _DFT = {
 @click.option('--threads', type=click.IntRange(min=1), default=1, show_default=True, help='OpenMP threads per rank.')
 @click.option('--walltime', type=Walltime(), help='Of each job, HH:MM:SS.')
 @click.option('--option', 'options', type=Assignment(), multiple=True, help='Of the scheduler: queue_name=…')
-@profile_option
-@click.option('--dry-run', is_flag=True, help='Say what would be done and leave.')
-@click.option('--wait', is_flag=True, help='Watch it until it ends.')
-@click.option('--yes', is_flag=True, help='Do not ask.')
-@click.option('--pk-file', type=click.Path(dir_okay=False, writable=True), help='Write the PK into this file.')
+@submission_options
 @click.pass_context
 def initial_data(
     ctx: click.Context,
     /,
     profile: str | None,
-    dry_run: bool,
-    wait: bool,
-    yes: bool,
-    pk_file: str | None,
     **given: Any,
 ) -> None:
     """Structures around crystals (CIF, extXYZ, POSCAR, node) and packed mixtures, to be labelled first.
@@ -81,22 +72,7 @@ def initial_data(
     if problem is not None:
         raise GlassionError(f'{problem.port}: {problem.message}', exit_code=2)
     terminal.print(describe(builder, crystals, notes))
-    if dry_run:
-        terminal.print('Nothing was submitted (--dry-run).')
-        return
-    check_daemon()
-    if not yes and sys.stdin.isatty():
-        click.confirm('Submit?', default=True, abort=True)
-    from aiida.engine import submit
-
-    node = submit(builder)
-    if pk_file:
-        Path(pk_file).write_text(f'{node.pk}\n', encoding='utf-8')
-    terminal.print(f'[green]✓[/] submitted: [bold]{node.pk}[/]. Watch it with: [bold]glassion watch {node.pk}[/]')
-    if wait:
-        from aiida_glassion.cli.watch import follow
-
-        ctx.exit(follow(node.pk))
+    submit(ctx, builder, given)
 
 
 def _crystals(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

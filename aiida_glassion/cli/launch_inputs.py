@@ -251,15 +251,3 @@ def job_options(given: Mapping[str, Any]) -> dict[str, Any]:
     if given['walltime'] is not None:
         options['max_wallclock_seconds'] = given['walltime']
     return options | dict(given['options'])
-
-
-def check_daemon() -> None:
-    """Refuse to submit what nobody would take up."""
-    from aiida.engine.daemon.client import get_daemon_client
-    from aiida.manage import get_manager
-
-    profile = get_manager().get_profile()
-    name = profile.name if profile else 'glassion'
-    if not get_daemon_client(name).is_daemon_running:
-        message = 'The daemon, which runs what is submitted, is not running. Nothing was submitted.'
-        raise GlassionError(message, mend=f'verdi -p {name} daemon start')

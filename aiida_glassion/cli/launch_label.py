@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_glassion.cli.errors import GlassionError
-from aiida_glassion.cli.launch_inputs import Assignment, Walltime, check_daemon, code_of, job_options
-from aiida_glassion.cli.profile import load, profile_option
+from aiida_glassion.cli.launch_inputs import Assignment, Walltime, code_of, job_options
+from aiida_glassion.cli.launch_submit import submission_options, submit
+from aiida_glassion.cli.profile import load
 from aiida_glassion.cli.terminal import console
 
 if TYPE_CHECKING:
@@ -52,20 +51,12 @@ _OF_ONE_ENGINE = {'potential': 'lammps', 'calculator': 'ase', 'files': 'ase', 'p
 @click.option('--threads', type=click.IntRange(min=1), default=1, show_default=True, help='OpenMP threads per rank.')
 @click.option('--walltime', type=Walltime(), help='Of each job, HH:MM:SS.')
 @click.option('--option', 'options', type=Assignment(), multiple=True, help='Of the scheduler: queue_name=…, account=…')
-@profile_option
-@click.option('--dry-run', is_flag=True, help='Say what would be done and leave.')
-@click.option('--wait', is_flag=True, help='Watch it until it ends.')
-@click.option('--yes', is_flag=True, help='Do not ask.')
-@click.option('--pk-file', type=click.Path(dir_okay=False, writable=True), help='Write the PK into this file.')
+@submission_options
 @click.pass_context
 def label(
     ctx: click.Context,
     /,
     profile: str | None,
-    dry_run: bool,
-    wait: bool,
-    yes: bool,
-    pk_file: str | None,
     **given: Any,
 ) -> None:
     """Label every frame of files (extXYZ, traj, CIF, POSCAR, LAMMPS data), nodes, or of what a process gave.
@@ -85,25 +76,10 @@ def label(
     outlook = planning.look_ahead(given['engine'], sources, builder)
     terminal.print(describe(outlook, builder))
     _check(builder)
-    if dry_run:
-        terminal.print('Nothing was submitted (--dry-run).')
-        return
-    if not outlook.n_frames:
+    if not outlook.n_frames and not given['dry_run']:
         terminal.print('Nothing is left to be labelled; nothing was submitted.')
         return
-    check_daemon()
-    if not yes and sys.stdin.isatty():
-        click.confirm('Submit?', default=True, abort=True)
-    from aiida.engine import submit
-
-    node = submit(builder)
-    if pk_file:
-        Path(pk_file).write_text(f'{node.pk}\n', encoding='utf-8')
-    terminal.print(f'[green]✓[/] submitted: [bold]{node.pk}[/]. Watch it with: [bold]glassion watch {node.pk}[/]')
-    if wait:
-        from aiida_glassion.cli.watch import follow
-
-        ctx.exit(follow(node.pk))
+    submit(ctx, builder, given)
 
 
 def _settings(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

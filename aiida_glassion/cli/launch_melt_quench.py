@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +11,6 @@ from aiida_glassion.cli.errors import GlassionError
 from aiida_glassion.cli.launch_inputs import (
     Assignment,
     Walltime,
-    check_daemon,
     code_of,
     configuration_node,
     job_options,
@@ -22,7 +19,8 @@ from aiida_glassion.cli.launch_inputs import (
     read_configuration,
     settings_of,
 )
-from aiida_glassion.cli.profile import load, profile_option
+from aiida_glassion.cli.launch_submit import submission_options, submit
+from aiida_glassion.cli.profile import load
 from aiida_glassion.cli.terminal import console
 
 if TYPE_CHECKING:
@@ -56,20 +54,12 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option('--max-concurrent', type=click.IntRange(min=1), default=2, show_default=True, help='Replicas at a time.')
 @click.option('--code', default='lmp@localhost', show_default=True, help='LAMMPS.')
 @click.option('--packmol', default='packmol@localhost', show_default=True, help='Packmol.')
-@profile_option
-@click.option('--dry-run', is_flag=True, help='Say what would be done and leave.')
-@click.option('--wait', is_flag=True, help='Watch it until it ends.')
-@click.option('--yes', is_flag=True, help='Do not ask.')
-@click.option('--pk-file', type=click.Path(dir_okay=False, writable=True), help='Write the PK into this file.')
+@submission_options
 @click.pass_context
 def melt_quench(
     ctx: click.Context,
     /,
     profile: str | None,
-    dry_run: bool,
-    wait: bool,
-    yes: bool,
-    pk_file: str | None,
     **given: Any,
 ) -> None:
     """Melt and quench COMPOSITION (20Na2O-80SiO2, 70Li2S-30P2S5, Na3PS3.85O0.15 …), or a configuration.
@@ -86,22 +76,7 @@ def melt_quench(
     terminal.print(describe(plan, potential_node.potential, given['coulomb'], warnings))
     codes = {name: code_of(given[name], name, plugin) for name, plugin in _codes_needed(given).items()}
     builder = _builder(given, plan, potential_node, codes)
-    if dry_run:
-        terminal.print('Nothing was submitted (--dry-run).')
-        return
-    check_daemon()
-    if not yes and sys.stdin.isatty():
-        click.confirm('Submit?', default=True, abort=True)
-    from aiida.engine import submit
-
-    node = submit(builder)
-    if pk_file:
-        Path(pk_file).write_text(f'{node.pk}\n', encoding='utf-8')
-    terminal.print(f'[green]✓[/] submitted: [bold]{node.pk}[/]. Watch it with: [bold]glassion watch {node.pk}[/]')
-    if wait:
-        from aiida_glassion.cli.watch import follow
-
-        ctx.exit(follow(node.pk))
+    submit(ctx, builder, given)
 
 
 def _plan(given: Mapping[str, Any], potential: Potential) -> Plan:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_glassion.cli.errors import GlassionError
-from aiida_glassion.cli.launch_inputs import Assignment, Walltime, check_daemon, code_of, job_options, nested
-from aiida_glassion.cli.profile import load, profile_option
+from aiida_glassion.cli.launch_inputs import Assignment, Walltime, code_of, job_options, nested
+from aiida_glassion.cli.launch_submit import submission_options, submit
+from aiida_glassion.cli.profile import load
 from aiida_glassion.cli.terminal import console
 
 if TYPE_CHECKING:
@@ -40,20 +39,12 @@ Datasets = Mapping[str, 'DatasetData']
 @click.option('--option', 'options', type=Assignment(), multiple=True, help='Of the scheduler: queue_name=…, account=…')
 @click.option('--max-concurrent', type=click.IntRange(min=1), default=4, show_default=True, help='Members at a time.')
 @click.option('--code', default='dp@localhost', show_default=True, help='The dp program of DeePMD-kit.')
-@profile_option
-@click.option('--dry-run', is_flag=True, help='Say what would be done and leave.')
-@click.option('--wait', is_flag=True, help='Watch it until it ends.')
-@click.option('--yes', is_flag=True, help='Do not ask.')
-@click.option('--pk-file', type=click.Path(dir_okay=False, writable=True), help='Write the PK into this file.')
+@submission_options
 @click.pass_context
 def train(
     ctx: click.Context,
     /,
     profile: str | None,
-    dry_run: bool,
-    wait: bool,
-    yes: bool,
-    pk_file: str | None,
     **given: Any,
 ) -> None:
     """Train a committee of DeePMD models on datasets (PK or UUID), and test it on frames held out.
@@ -68,22 +59,7 @@ def train(
     terminal.print(describe(_plan(given, settings, sets), sets))
     code = code_of(given['code'], 'code', 'glassion.deepmd.train')
     builder = _builder(given, settings, sets, code)
-    if dry_run:
-        terminal.print('Nothing was submitted (--dry-run).')
-        return
-    check_daemon()
-    if not yes and sys.stdin.isatty():
-        click.confirm('Submit?', default=True, abort=True)
-    from aiida.engine import submit
-
-    node = submit(builder)
-    if pk_file:
-        Path(pk_file).write_text(f'{node.pk}\n', encoding='utf-8')
-    terminal.print(f'[green]✓[/] submitted: [bold]{node.pk}[/]. Watch it with: [bold]glassion watch {node.pk}[/]')
-    if wait:
-        from aiida_glassion.cli.watch import follow
-
-        ctx.exit(follow(node.pk))
+    submit(ctx, builder, given)
 
 
 def settings_of(given: Mapping[str, Any]) -> dict[str, Any]:
