@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiida_glassion.frames import Frames
-from aiida_glassion.kernels.structure.neighbours import neighbour_list
+from aiida_glassion.kernels.structure.closest import closest_atoms
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -140,22 +140,10 @@ def too_close(frames: Frames, fraction: float) -> list[str]:
     :param fraction: 0.6 lets a bond be compressed by about a third; 0 switches the check off.
     :returns: (n_frames,) a sentence with pair and distance, Å, or an empty string.
     """
-    from ase.data import atomic_numbers, covalent_radii
-
-    radii = np.array([covalent_radii[atomic_numbers[element]] for element in frames.elements])
-    limits = fraction * (radii[:, None] + radii)
-    said = []
-    for positions, cell in zip(frames.positions, frames.cells, strict=True):
-        pairs = neighbour_list(np.asarray(positions, float), np.asarray(cell, float), limits, frames.types, frames.pbc)
-        if not len(pairs):
-            said.append('')
-            continue
-        kinds = frames.types[pairs.first], frames.types[pairs.second]
-        worst = int(np.argmin(pairs.distances / limits[kinds]))
-        pair = '-'.join(sorted(frames.elements[kind[worst]] for kind in kinds))
-        limit = limits[kinds[0][worst], kinds[1][worst]]
-        said.append(f'{pair} {pairs.distances[worst]:.3f} Å, nearer than {limit:.3f} Å')
-    return said
+    return [
+        '' if close is None else f'{close.pair} {close.distance:.3f} Å, nearer than {close.limit:.3f} Å'
+        for close in closest_atoms(frames, fraction)
+    ]
 
 
 @dataclass(frozen=True)

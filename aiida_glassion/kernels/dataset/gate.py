@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiida_glassion.frames import Frames
+from aiida_glassion.kernels.structure.closest import closest_atoms
 
 Array = npt.NDArray[np.float64]
 
@@ -21,7 +22,6 @@ MAD_TO_SIGMA = 1.4826
 """Standard deviation of normally distributed numbers over their median absolute deviation."""
 MOVED = 1e-3
 """Å. A label belongs to the frame that was asked for only if no atom lies further from its place."""
-_CHUNK = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,12 @@ def check_geometry(frames: Frames, limits: Limits) -> dict[int, Refusal]:
     """
     if limits.min_distance_factor is None:
         return {}
-    radii = covalent_radii(frames)
-    allowed = limits.min_distance_factor * (radii[:, None] + radii)
     refused = {}
-    for index in range(frames.n_frames):
-        first, second, distance, ratio = closest_pair(frames, index, allowed)
-        if ratio < 1.0:
-            pair = f'{frames.symbols[first]} {first} and {frames.symbols[second]} {second}'
+    for index, close in enumerate(closest_atoms(frames, limits.min_distance_factor)):
+        if close is not None:
+            pair = f'{frames.symbols[close.first]} {close.first} and {frames.symbols[close.second]} {close.second}'
             refused[index] = Refusal(
-                'too_close', f'{pair} are {distance:.3f} Å apart, less than {allowed[first, second]:.3f} Å'
+                'too_close', f'{pair} are {close.distance:.3f} Å apart, less than {close.limit:.3f} Å'
             )
     return refused
 
@@ -190,57 +187,6 @@ def _linear_part(
     shifts = np.linalg.lstsq(fractions[firsts], medians, rcond=None)[0]
     linear: Array = fractions @ shifts
     return linear
-
-
-def covalent_radii(frames: Frames) -> Array:
-    """Covalent radius of each atom, Å (Cordero et al., Dalton Trans. 2832 (2008), ASE's table)."""
-    from ase.data import atomic_numbers
-    from ase.data import covalent_radii as table
-
-    by_element = np.array([table[atomic_numbers[element]] for element in frames.elements], dtype=float)
-    radii: Array = by_element[frames.types]
-    return radii
-
-
-def closest_pair(frames: Frames, index: int, scale: Array) -> tuple[int, int, float, float]:
-    """The two atoms of a frame that are closest, measured in a length for each pair.
-
-    Whatever is shorter than its length is found, in any cell, however small or skewed: where half the distance of two
-    faces is less than the longest length, all images within reach are searched, else the nearest one is enough.
-
-    :param frames: configurations.
-    :param index: of the frame.
-    :param scale: (n_atoms, n_atoms), Å, the length of each pair.
-    :returns: the atoms, their distance (Å), and that distance over the length of the pair; infinite where there is no
-        pair within reach of an image.
-    """
-    positions, cell = np.asarray(frames.positions[index], dtype=float), np.asarray(frames.cells[index], dtype=float)
-    inverse, periodic = np.eye(3), np.asarray(frames.pbc, dtype=float)
-    reach = np.zeros(3)
-    if any(frames.pbc):
-        inverse = np.linalg.inv(cell)
-        faces_over_length = 1.0 / (np.linalg.norm(inverse, axis=0) * float(scale.max()))
-        reach = np.where(faces_over_length > 2.0, 0, np.ceil(1.0 / faces_over_length) + 1) * periodic
-    else:
-        cell = np.eye(3)
-    grids = np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing='ij')
-    images = np.stack([grid.ravel() for grid in grids], axis=1)
-    home = int(np.flatnonzero((images == 0).all(axis=1))[0])
-    shifts, fractions = images @ cell, positions @ inverse
-    best = (0, 0, float('inf'), float('inf'))
-    rows = max(1, _CHUNK // max(1, len(positions) * len(shifts)))
-    for start in range(0, len(positions), rows):
-        apart = fractions[None] - fractions[start : start + rows, None]
-        apart -= np.rint(apart) * periodic
-        distances = np.linalg.norm((apart @ cell)[:, :, None] + shifts, axis=-1)
-        here = np.arange(len(distances))
-        distances[here, start + here, home] = np.inf
-        ratios = distances / scale[start : start + rows, :, None]
-        at = int(ratios.argmin())
-        if ratios.flat[at] < best[3]:
-            first, second, _ = np.unravel_index(at, ratios.shape)
-            best = (start + int(first), int(second), float(distances.flat[at]), float(ratios.flat[at]))
-    return best
 
 
 def _minimum_image(labelled: Frames, asked: Frames) -> Array:
