@@ -48,7 +48,7 @@ learn: $(ENGINES)
 
 test: $(ENGINES)
 	@echo '== the tests, with the real engines'
-	@python -m pytest $(PYTEST_ARGS)
+	@python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(READY)
 	@echo '== style and types'

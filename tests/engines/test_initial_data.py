@@ -122,7 +122,7 @@ def test_structures_too_close_are_reported_and_none_left_is_an_exit_code(lmp_cod
     said = shown(tables(summary(node)))
     assert 'quartz' in said
     assert 'O-Si' in said
-    assert f'glassion launch label {outputs["frames"]["quartz"].pk}' in said
+    assert f'glassion launch label {node.pk}' in said
     refused = outputs['report']['structures']['quartz']['refused']
     assert [entry['scale'] for entry in refused] == [0.6, 0.6]
     assert 'O-Si' in refused[0]['reason']
