@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shlex
@@ -116,19 +115,25 @@ def find_packmol(path: Path | None = None) -> Program | None:
 
 
 def find_dp() -> Path | None:
-    """Find DeePMD-kit's ``dp`` on PATH.
+    """Find DeePMD-kit's ``dp`` beside this Python or on PATH, one whose environment has a backend.
 
-    The ``dp`` beside this Python is left aside unless a backend is installed there too: AiiDA's environment has
-    DeePMD-kit only to check inputs.
+    An AiiDA environment has DeePMD-kit only to check inputs; such a ``dp`` cannot train and is left aside.
     """
-    beside = Path(sys.executable).parent
-    has_backend = any(importlib.util.find_spec(name) is not None for name in ('tensorflow', 'torch'))
     places = [Path(entry).absolute() for entry in os.environ.get('PATH', '').split(os.pathsep) if entry]
-    for place in [beside, *places]:
+    for place in dict.fromkeys([Path(sys.executable).parent, *places]):
         path = place / 'dp'
-        if path.is_file() and os.access(path, os.X_OK) and (has_backend or place != beside):
+        if path.is_file() and os.access(path, os.X_OK) and has_backend(path):
             return path
     return None
+
+
+def has_backend(dp: Path) -> bool:
+    """Whether the Python behind a ``dp`` has TensorFlow or PyTorch; a ``dp`` that is no Python script is trusted."""
+    interpreter = interpreter_of(dp)
+    if interpreter is None:
+        return True
+    asked = 'import importlib.util as u, sys; sys.exit(not any(map(u.find_spec, ("tensorflow", "torch"))))'
+    return subprocess.run([interpreter, '-c', asked], capture_output=True, check=False).returncode == 0
 
 
 def mpirun_candidates(lammps: Path | None) -> list[Path]:

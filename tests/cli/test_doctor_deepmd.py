@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,18 @@ def test_the_real_one_trains_freezes_and_runs(machine, dp):
     assert (first.verdict, second.verdict) == ('ok', 'ok'), (first, second)
     assert 'trained and froze a tiny model; backends: tensorflow' in first.seen
     assert 'ten steps with pair_style deepmd' in second.seen
+
+
+def test_a_dp_that_cannot_train_is_left_aside(tmp_path, monkeypatch):
+    from aiida_glassion.cli.engines import find_dp, has_backend
+
+    bare, program = tmp_path / 'bare', tmp_path / 'program'
+    for folder, text in ((bare, f'#!{sys.executable}\n'), (program, '#!/bin/sh\n')):
+        folder.mkdir()
+        (folder / 'dp').write_text(text)
+        (folder / 'dp').chmod(0o755)
+    assert not has_backend(bare / 'dp'), 'the environment of the tests has no backend'
+    monkeypatch.setenv('PATH', str(bare))
+    assert find_dp() is None
+    monkeypatch.setenv('PATH', f'{bare}:{program}')
+    assert find_dp() == program / 'dp'
