@@ -9,7 +9,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / '_ext'))
-os.environ.setdefault('AIIDA_PATH', tempfile.mkdtemp(prefix='aiida-docs-'))
+os.environ['AIIDA_PATH'] = tempfile.mkdtemp(prefix='aiida-docs-')  # a profile loaded here would become the default of the user's own
 
 project = 'aiida-glassion'
 author = 'The aiida-glassion team'

@@ -121,8 +121,8 @@ def _profile(config: Config, name: str, caching: bool) -> Iterator[Step]:
             broker_backend='core.zeromq',
             broker_config={'supervised_by_daemon': True},
         )
-    first = config.default_profile_name is None
-    config.set_default_profile(name, overwrite=False)
+    first = config.default_profile_name not in config.profile_names or config.default_profile_name == name
+    config.set_default_profile(name, overwrite=first)
     config.set_option('runner.poll.interval', 1, scope=name)
     config.set_option('daemon.timeout', DAEMON_TIMEOUT, scope=name)
     if caching:

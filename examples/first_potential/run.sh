@@ -27,7 +27,7 @@ glassion show "$training"
 glassion report "$training" "$results/report"
 
 # Molecular dynamics with the first model, both saying how far they disagree.
-verdi run "$here/run_with_committee.py" "$training" "$frames"
+verdi -p "${GLASSION_PROFILE:-glassion}" run "$here/run_with_committee.py" "$training" "$frames"
 
 # Frames, labels, models and their errors in one file.
 glassion archive "$training" "$results/first_potential.aiida"

@@ -100,6 +100,18 @@ def test_existing_profile_is_used_and_the_default_stays(glassion, run_in, tmp_pa
 
 
 @pytest.mark.engine
+def test_a_default_that_does_not_exist_is_replaced(glassion, tmp_path):
+    config = tmp_path / '.aiida' / 'config.json'
+    config.parent.mkdir()
+    version = {'CURRENT': 10, 'OLDEST_COMPATIBLE': 10}
+    config.write_text(json.dumps({'CONFIG_VERSION': version, 'profiles': {}, 'default_profile': 'gone'}))
+    done = glassion('setup', '--no-daemon')
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'now the default profile' in done.stdout
+    assert json.loads(config.read_text())['default_profile'] == 'glassion'
+
+
+@pytest.mark.engine
 def test_another_executable_replaces_the_code(glassion, tmp_path, lmp):
     glassion('setup', '--no-daemon')
     script = tmp_path / 'my_lmp'
