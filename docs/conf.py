@@ -9,7 +9,8 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / '_ext'))
-os.environ['AIIDA_PATH'] = tempfile.mkdtemp(prefix='aiida-docs-')  # a profile loaded here would become the default of the user's own
+# a profile that is loaded becomes the default of its AiiDA home: never that of the user
+os.environ['AIIDA_PATH'] = tempfile.mkdtemp(prefix='aiida-docs-')
 
 project = 'aiida-glassion'
 author = 'The aiida-glassion team'
