@@ -39,15 +39,17 @@ def merge_datasets(**datasets: DatasetData) -> DatasetData:
 
 @calcfunction
 def split_dataset(dataset: DatasetData, settings: orm.Dict) -> dict[str, DatasetData]:
-    """Hold frames out for a test: at random from every system, or whole formulas.
+    """Hold frames out for a test: at random from every system or from all together, or whole formulas.
 
     :param dataset: to be split; energies eV.
-    :param settings: ``fraction`` of frames that are held out and ``seed``, or ``held_out``: list of formulas.
+    :param settings: ``fraction`` of frames that are held out and ``seed`` (and ``pooled``: over all systems), or
+        ``held_out``: list of formulas. A part without frames is left out.
     """
     held_out = plan_split(dataset.systems, settings.get_dict())
     return {
         name: DatasetData.from_frames(chosen_frames(dataset.iter_frames(), mask), dataset.method, dataset.energy_shifts)
         for name, mask in (('train', ~held_out), ('test', held_out))
+        if mask.any()
     }
 
 

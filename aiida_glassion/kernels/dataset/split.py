@@ -65,11 +65,35 @@ def split_by_formula(formulas: Mapping[str, str], n_frames: Mapping[str, int], h
     return {name: np.full(n_frames[name], formulas[name] in held_out) for name in formulas}
 
 
+def split_pooled(n_frames: Mapping[str, int], fraction: float, seed: int) -> dict[str, BoolArray]:
+    """Draw the test frames from all systems together: for many small systems, of which each part need not have some.
+
+    ``fraction`` of all frames is held out, rounded, but at least one of two frames or more and never all of them.
+
+    :param n_frames: frames of each system.
+    :param fraction: of all frames that are held out, between 0 and 1 exclusive.
+    :param seed: of the random choice, not negative.
+    :returns: by system, (n_frames,), true where a frame is held out.
+    :raises ValueError: the fraction or the seed makes no sense.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f'fraction: {fraction} is not between 0 and 1')
+    if seed < 0:
+        raise ValueError(f'seed: {seed} is negative')
+    names = sorted(n_frames)
+    total = sum(n_frames.values())
+    number = int(np.clip(round(fraction * total), min(1, total - 1), max(total - 1, 0)))
+    held_out = np.zeros(total, dtype=bool)
+    held_out[np.random.default_rng(seed).permutation(total)[:number]] = True
+    ends = np.cumsum([n_frames[name] for name in names])
+    return dict(zip(names, np.split(held_out, ends[:-1]), strict=True))
+
+
 def plan_split(systems: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> BoolArray:
     """Which frames of a dataset are held out.
 
     :param systems: name, formula and n_frames of each, in the order in which their frames come.
-    :param settings: ``fraction`` and ``seed``, or ``held_out``: formulas.
+    :param settings: ``fraction`` and ``seed``, with ``pooled`` over all systems together; or ``held_out``: formulas.
     :returns: (n_frames of all systems,), true where a frame is held out.
     :raises ValueError: the settings are not one of the two, or make no split.
     """
@@ -77,10 +101,11 @@ def plan_split(systems: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
     if set(settings) == {'held_out'}:
         formulas = {system['name']: system['formula'] for system in systems}
         split = split_by_formula(formulas, sizes, settings['held_out'])
-    elif set(settings) == {'fraction', 'seed'}:
-        split = split_by_frame(sizes, float(settings['fraction']), int(settings['seed']))
+    elif set(settings) - {'pooled'} == {'fraction', 'seed'}:
+        draw = split_pooled if settings.get('pooled') else split_by_frame
+        split = draw(sizes, float(settings['fraction']), int(settings['seed']))
     else:
-        raise ValueError(f'settings: {sorted(settings)}, expected fraction and seed, or held_out')
+        raise ValueError(f'settings: {sorted(settings)}, expected fraction and seed (and pooled), or held_out')
     return np.concatenate([split[name] for name in sizes])
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_glassion.kernels.dataset.split import split_by_formula, split_by_frame
+from aiida_glassion.kernels.dataset.split import split_by_formula, split_by_frame, split_pooled
 
 
 @given(
@@ -69,3 +69,24 @@ def test_nonsense_is_refused():
         split_by_frame({'a': 5}, 0.1, -1)
     with pytest.raises(ValueError, match='no system has two frames'):
         split_by_frame({'a': 1, 'b': 1}, 0.1, 0)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=8), fraction=st.floats(0.02, 0.98), seed=st.integers(0, 5)
+)
+def test_pooled_takes_the_fraction_of_all_and_asks_nothing_of_a_system(sizes, fraction, seed):
+    n_frames = {f's{i}': size for i, size in enumerate(sizes)}
+    split = split_pooled(n_frames, fraction, seed)
+    assert {name: len(mask) for name, mask in split.items()} == n_frames
+    total = sum(sizes)
+    wanted = 0 if total == 1 else min(max(round(fraction * total), 1), total - 1)
+    assert sum(int(mask.sum()) for mask in split.values()) == wanted
+    again = split_pooled(n_frames, fraction, seed)
+    assert all(np.array_equal(split[name], again[name]) for name in n_frames)
+
+
+def test_pooled_draws_every_frame_alike():
+    counts = sum(
+        np.concatenate(list(split_pooled({'a': 2, 'b': 8}, 0.2, seed).values())).astype(int) for seed in range(500)
+    )
+    assert abs(counts - 100).max() < 4 * np.sqrt(500 * 0.2 * 0.8)
