@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from graphs import GraphBuilder
 
 from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.structure.glass import average_reports
@@ -172,10 +173,11 @@ def verdict(is_melt: bool = True) -> dict:
     return {'is_melt': is_melt, 'reason': 'a melt' if is_melt else 'not a melt: memory', 'tests': tests}
 
 
-class StudyBuilder:
+class StudyBuilder(GraphBuilder):
     """A study's graph made of real nodes, as the WorkChains would leave it, without running anything."""
 
     def __init__(self, composition: str = '20Na2O-80SiO2', replicas: int = 3) -> None:
+        super().__init__()
         self.composition = composition
         self.replicas = replicas
         self.failed: set[int] = set()
@@ -185,39 +187,6 @@ class StudyBuilder:
         self.warnings: list[str] = []
         self.exit_message = 'exploded'
         self.cells = 2
-        self.returned: list[tuple] = []
-
-    def process(self, kind, label, parent=None, link=None, inputs=None, status=0, message='', running=False):
-        """A stored process with its inputs; outputs come later."""
-        from aiida import orm
-        from aiida.common.links import LinkType
-        from plumpy import ProcessState
-
-        node = kind()
-        node.set_process_label(label)
-        work = isinstance(node, orm.WorkflowNode)
-        for name, data in (inputs or {}).items():
-            data.store()
-            node.base.links.add_incoming(data, LinkType.INPUT_WORK if work else LinkType.INPUT_CALC, name)
-        if parent is not None:
-            node.base.links.add_incoming(parent, LinkType.CALL_WORK if work else LinkType.CALL_CALC, link)
-        if running:
-            node.set_process_state(ProcessState.WAITING)
-        else:
-            node.set_process_state(ProcessState.FINISHED)
-            node.set_exit_status(status)
-            node.set_exit_message(message)
-        node.base.attributes.set('version', {'core': '2.9.4', 'plugin': '0.1.0'})
-        return node.store()
-
-    def create(self, data, creator, name, *returned_by):
-        """A stored data node with the process that made it and those that hand it on."""
-        from aiida.common.links import LinkType
-
-        data.base.links.add_incoming(creator, LinkType.CREATE, name)
-        data.store()
-        self.returned += [(data, process, label) for process, label in returned_by]
-        return data
 
     def build(self):
         """The root process."""
@@ -324,14 +293,6 @@ class StudyBuilder:
         self.create(thermo, job, 'thermo', (node, 'thermo'))
         self.create(orm.Dict({'lammps_version': '22 Jul 2025'}), job, 'results', (node, 'results'))
         return job
-
-    def hand_out(self):
-        """Attach the outputs that workflows return."""
-        from aiida.common.links import LinkType
-
-        for data, process, label in self.returned:
-            if not (label == 'melt' and process.base.links.get_outgoing(link_label_filter='melt').all()):
-                data.base.links.add_incoming(process, LinkType.RETURN, label)
 
 
 @pytest.fixture
