@@ -1,0 +1,164 @@
+"""The processes that an active learning runs: initial data, training, exploration, selection, labelling, glasses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from aiida import orm
+from aiida.common import AttributeDict
+
+from aiida_glassion.calculations.deepmd_deviation import DeepmdDeviationCalculation
+from aiida_glassion.functions.dataset import split_dataset
+from aiida_glassion.functions.selection import select_candidates
+from aiida_glassion.kernels.learning.training_length import training_parameters
+from aiida_glassion.workchains.active_learning_inputs import name_of, seed_of
+from aiida_glassion.workchains.active_learning_records import LearningRecords
+from aiida_glassion.workchains.explore import ExploreWorkChain
+from aiida_glassion.workchains.initial_data import InitialDataWorkChain
+from aiida_glassion.workchains.label import LabelWorkChain
+from aiida_glassion.workchains.structure_gate import StructureGateWorkChain
+from aiida_glassion.workchains.train import TrainWorkChain
+
+
+class LearningParts(LearningRecords):
+    """Submits one part of the loop each, with inputs from what the loop has so far.
+
+    State in the context: ``settings``, ``iteration``, ``stage_index``, ``stage_round``, ``training`` and ``test``
+    (datasets by name), ``memory`` (chosen frames by name), ``frozen`` (models to begin with), ``sets`` (configurations
+    to start from).
+    """
+
+    @property
+    def _stage(self) -> dict[str, Any]:
+        stage: dict[str, Any] = self.ctx.settings['stages'][self.ctx.stage_index]
+        return stage
+
+    def _link(self, part: str) -> dict[str, str]:
+        return {'call_link_label': f'{name_of(self.ctx.iteration)}_{part}'}
+
+    def _seed(self, part: str) -> orm.Int:
+        return orm.Int(seed_of(self.inputs.seed.value, self.ctx.iteration, part))
+
+    def submit_initial(self) -> orm.ProcessNode:
+        """Make the first frames."""
+        inputs = AttributeDict(self.exposed_inputs(InitialDataWorkChain, namespace='initial'))
+        inputs.metadata.call_link_label = 'initial_data'
+        return self.submit(InitialDataWorkChain, **inputs)
+
+    def submit_label(self, frames: Mapping[str, orm.Data], link: str) -> orm.ProcessNode:
+        """Label frames. Selection took none that is known, so nothing is compared again here."""
+        inputs = AttributeDict(self.exposed_inputs(LabelWorkChain, namespace='label'))
+        inputs.frames = dict(frames)
+        inputs.metadata.call_link_label = link
+        return self.submit(LabelWorkChain, **inputs)
+
+    def submit_training(self, link: str, passes: str, *, warm: bool) -> orm.ProcessNode:
+        """Train a committee on all that is labelled; its length follows the number of frames.
+
+        :param passes: ``training`` or ``final``: the settings of its length.
+        :param warm: begin with the weights of the committee before.
+        """
+        inputs = AttributeDict(self.exposed_inputs(TrainWorkChain, namespace='train'))
+        settings = inputs.settings.get_dict()
+        warm = warm and len(self.ctx.frozen) >= settings['committee']
+        n_frames = sum(node.n_frames for node in self.ctx.training.values())
+        settings['parameters'] = training_parameters(settings['parameters'], n_frames, self.ctx.settings[passes], warm)
+        settings['split']['validation_fraction'] = 0
+        inputs.settings = orm.Dict(settings)
+        inputs.datasets, inputs.test = dict(self.ctx.training), dict(self.ctx.test)
+        if warm:
+            inputs.warm_start = dict(self.ctx.frozen)
+        inputs.seed = self._seed('final' if passes == 'final' else 'train')
+        inputs.metadata.call_link_label = link
+        return self.submit(TrainWorkChain, **inputs)
+
+    def _committee(self) -> list[Any]:
+        """The models of the iteration's committee, by name; the first leads."""
+        potentials = self.ctx.train.outputs.potentials
+        return [potentials[name] for name in sorted(potentials)]
+
+    def submit_exploration(self) -> orm.ProcessNode:
+        """Run the stage's dynamics, all members watching."""
+        inputs = AttributeDict(self.exposed_inputs(ExploreWorkChain, namespace='explore'))
+        inputs.configurations = self._starts(self._stage['starts'])
+        lead, *others = self._committee()
+        inputs.potential = lead
+        inputs.committee = {f'member_{index}': node for index, node in enumerate(others, 2)}
+        inputs.stage = orm.Dict(self._stage)
+        inputs.round = orm.Int(self.ctx.stage_round)
+        inputs.levels = self.ctx.levels
+        inputs.seed = orm.Int(seed_of(self.inputs.seed.value, 0, 'explore'))
+        inputs.metadata.call_link_label = self._link('explore')['call_link_label']
+        return self.submit(ExploreWorkChain, **inputs)
+
+    def _starts(self, patterns: list[str]) -> dict[str, orm.Data]:
+        """Sets of configurations whose names fit a pattern; where none does yet, those that the loop began with."""
+        fitting = {n: s for n, s in self.ctx.sets.items() if any(fnmatchcase(n, pattern) for pattern in patterns)}
+        if not fitting:
+            fitting = {n: s for n, s in self.ctx.sets.items() if n.split('_')[0] not in ('earlier', 'glass')}
+            self.report(f'no configurations are named {", ".join(patterns)} yet: starting from {", ".join(fitting)}')
+        return fitting
+
+    def submit_deviation(self) -> orm.ProcessNode:
+        """Let the committee judge the frames that were handed in."""
+        train = self.inputs.train
+        code = train.get('test_job', {}).get('code') or train.member.train.code
+        inputs: dict[str, Any] = {
+            'code': code,
+            'potentials': {f'member_{index}': node for index, node in enumerate(self._committee(), 1)},
+            'frames': dict(self.inputs.returned),
+            'metadata': self._link('judge_returned'),
+        }
+        options = dict(train.get('test_job', {}).get('metadata', {}).get('options', {}))
+        if options:
+            inputs['metadata']['options'] = options
+        return self.submit(DeepmdDeviationCalculation, **inputs)
+
+    def choose_frames(self, trajectories: Mapping[str, orm.Data], deviations: Mapping[str, orm.Data]) -> dict[str, Any]:
+        """Choose the frames to be labelled."""
+        stage_limit = self._stage.get('max_labels')
+        left = self.ctx.settings['max_labels'] - self.ctx.labels_total
+        settings = dict(self.ctx.settings['selection'])
+        settings['max_labels'] = min(left, settings['max_labels'] if stage_limit is None else stage_limit)
+        selected: dict[str, Any] = select_candidates(
+            orm.Dict(settings),
+            self.ctx.levels,
+            orm.List(self.ctx.elements),
+            self._seed('select'),
+            trajectories=dict(trajectories),
+            deviations=dict(deviations),
+            memory=dict(self.ctx.memory),
+            metadata=self._link('select'),
+        )
+        return selected
+
+    def hold_out(self, dataset: orm.Data, name: str, link: str) -> None:
+        """Divide labelled frames, once and for all, into some to learn from and some to test on."""
+        rule = {'fraction': self.ctx.settings['held_out'], 'seed': self._seed(f'split_{name}').value, 'pooled': True}
+        parts = split_dataset(dataset, orm.Dict(rule), metadata={'call_link_label': link})
+        for part, kept, port in (('train', self.ctx.training, 'datasets'), ('test', self.ctx.test, 'test_set')):
+            if part in parts:
+                kept[name] = parts[part]
+                self.out(f'{port}.{name}', parts[part])
+
+    def submit_gate(self) -> orm.ProcessNode:
+        """Make short glasses with the members of the committee."""
+        gate = self.ctx.settings['gate']
+        starts = self._starts(gate['starts'])
+        chosen = {name: starts[name] for name in sorted(starts)[: gate['n_starts']]}
+        explore = self.exposed_inputs(ExploreWorkChain, namespace='explore')
+        inputs: dict[str, Any] = {
+            'potentials': {f'member_{i}': node for i, node in enumerate(self._committee()[: gate['members']], 1)},
+            'configurations': chosen,
+            'settings': orm.Dict(gate['parameters']),
+            'md': explore['md'],
+            'seed': orm.Int(seed_of(self.inputs.seed.value, 0, 'gate')),
+            'max_concurrent': explore['max_concurrent'],
+            'metadata': self._link('gate'),
+        }
+        reference = {name: node for name, node in dict(self.inputs.get('reference', {})).items() if name in chosen}
+        if reference:
+            inputs['reference'] = reference
+        return self.submit(StructureGateWorkChain, **inputs)

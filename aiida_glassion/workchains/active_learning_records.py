@@ -1,0 +1,97 @@
+"""What an active learning remembers of its iterations, and what it says of itself in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import WorkChain
+
+from aiida_glassion.workchains.active_learning_inputs import name_of
+
+RECORDS_KEPT = 8
+"""Records of earlier iterations that a decision looks at: its cost does not grow with their number."""
+
+
+class LearningRecords(WorkChain):
+    """Keeps the records of the iterations, the place in the curriculum, the costs, and the ledger of failures."""
+
+    def _keep_record(self, node: orm.Dict) -> None:
+        """Hand the record of an iteration out and remember it."""
+        record = node.get_dict()
+        self.ctx.iteration = record['number']
+        self.ctx.records = [*self.ctx.records, node][-RECORDS_KEPT:]
+        self.out(f'iterations.{name_of(record["number"])}', node)
+        stage = self.ctx.stages.setdefault(record['stage'], {'name': record['stage'], 'rounds': 0, 'state': 'explored'})
+        stage['rounds'] += 1
+        action = record['decision']['action']
+        stage['state'] = {'advance': 'settled', 'converged': 'settled', 'stuck': 'stuck'}.get(action, 'explored')
+        for part, cost in record['cost'].items():
+            total = self.ctx.cost.setdefault(part, {})
+            for key, value in cost.items():
+                if isinstance(value, (int, float)) and not isinstance(value, bool):
+                    total[key] = total.get(key, 0) + value
+
+    def _next_place(self, record: Mapping[str, Any]) -> None:
+        """Stage and round that follow a decision."""
+        self.ctx.stage_index, self.ctx.stage_round = record['stage_index'], record['stage_round'] + 1
+        if record['decision']['action'] in ('advance', 'converged'):
+            self.ctx.stage_index = min(record['stage_index'] + 1, len(self.ctx.settings['stages']) - 1)
+            self.ctx.stage_round = 1
+
+    def _why(self) -> str:
+        """Reason of the last decision."""
+        if not self.ctx.records:
+            return 'no iteration was made'
+        return str(self.ctx.records[-1]['decision']['reason'])
+
+    def _report(self) -> dict[str, Any]:
+        reason = self._why() if self.ctx.ended is None else str(self.ctx.ended[1]['reason'])
+        if self.ctx.converged:
+            verdict = f'converged after {self.ctx.iteration} iterations with {self.ctx.labels_total} labelled frames'
+        else:
+            verdict = (
+                f'not converged after {self.ctx.iteration} iterations with {self.ctx.labels_total} labelled frames'
+            )
+        return {
+            'converged': self.ctx.converged,
+            'verdict': verdict,
+            'reason': reason,
+            'iterations': self.ctx.iteration,
+            'stages': [
+                self.ctx.stages.get(stage['name'], {'name': stage['name'], 'rounds': 0, 'state': 'not reached'})
+                for stage in self.ctx.settings['stages']
+            ],
+            'labels': {'total': self.ctx.labels_total, 'initial': self.ctx.labels_initial},
+            'cost': self.ctx.cost,
+            'failures': self.ctx.failures,
+            'final': self._final(),
+        }
+
+    def _final(self) -> dict[str, Any]:
+        """Force error of the last committee of the loop and of the final one, meV/Å."""
+        found = {}
+        for name, key in (('loop', 'train'), ('final', 'final')):
+            node = self.ctx.get(key)
+            if node is not None and 'errors' in node.outputs:
+                found[name] = node.outputs.errors['force']['rmse']
+        return found
+
+    def _fail(self, part: str, node: orm.ProcessNode, then: str) -> None:
+        """Write into the ledger what failed, and what was done about it."""
+        entry = {'iteration': self.ctx.iteration, 'part': part, 'what': node.process_label, 'why': reason_of(node)}
+        self.ctx.failures.append({**entry, 'then': then, 'pk': node.pk})
+        self.report(f'{part} <{node.pk}> failed: {entry["why"]}; {then}')
+
+    def _note_ledger(self, part: str, node: orm.ProcessNode) -> None:
+        for label, entry in node.outputs.ledger.get_dict().items():
+            words = {'what': label, 'why': entry['reason'], 'then': entry['then'], 'pk': entry['pk']}
+            self.ctx.failures.append({'iteration': self.ctx.iteration, 'part': part, **words})
+
+
+def reason_of(node: orm.ProcessNode) -> str:
+    """Why a process did not end well."""
+    if node.is_finished:
+        return f'{node.process_label} <{node.pk}> [{node.exit_status}] {node.exit_message}'
+    return f'{node.process_label} <{node.pk}> {node.process_state.value if node.process_state else "lost"}'
