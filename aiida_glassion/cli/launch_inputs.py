@@ -135,7 +135,7 @@ def potential_node(identifier: str, elements: Sequence[str]) -> Any:
     :raises ValueError: it lacks an element.
     """
     from aiida.common.exceptions import NotExistent
-    from aiida.orm import load_node
+    from aiida.orm import ProcessNode, load_node
     from aiida_lammps.data.potential import LammpsPotentialData
 
     from aiida_glassion.data.potential import PotentialData
@@ -144,12 +144,29 @@ def potential_node(identifier: str, elements: Sequence[str]) -> Any:
         node = load_node(identifier)
     except NotExistent:
         raise GlassionError(f'--potential: there is no node {identifier} in this profile.', exit_code=2) from None
+    if isinstance(node, ProcessNode):
+        node = next(iter(models_of(node).values()), node)
     if isinstance(node, LammpsPotentialData):
         node = PotentialData.from_lammps_potential(node)
     if not isinstance(node, PotentialData):
         raise GlassionError(f'--potential: node {identifier} is {type(node).__name__}, no potential.', exit_code=2)
     node.potential.check_covers(elements)
     return node
+
+
+def models_of(process: Any) -> dict[str, Any]:
+    """Models that a training or an active learning handed out, by name; empty for another process."""
+    return dict(sorted(process.outputs.potentials.items())) if 'potentials' in process.outputs else {}
+
+
+def committee_of(identifier: str | None) -> dict[str, Any]:
+    """Where the potential is that of a process with several models: all but the first, by name."""
+    from aiida.orm import ProcessNode, load_node
+
+    if identifier is None or not identifier.isdigit():
+        return {}
+    node = load_node(identifier)
+    return dict(list(models_of(node).items())[1:]) if isinstance(node, ProcessNode) else {}
 
 
 def oxidation_of(given: Mapping[str, Any]) -> dict[str, float]:

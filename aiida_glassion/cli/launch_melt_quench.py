@@ -12,6 +12,7 @@ from aiida_glassion.cli.launch_inputs import (
     Assignment,
     Walltime,
     code_of,
+    committee_of,
     configuration_node,
     job_options,
     oxidation_of,
@@ -35,7 +36,9 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.command('melt-quench')
 @click.argument('composition', required=False)
 @click.option('--configuration', metavar='FILE|PK', help='Melt this instead (extXYZ, CIF, POSCAR, LAMMPS data; node).')
-@click.option('--potential', metavar='NAME|FILE|PK', help='Published potential, your own YAML file, or a node.')
+@click.option(
+    '--potential', metavar='NAME|FILE|PK', help='Published, a YAML file, a node, or a training: its committee watches.'
+)
 @click.option('--coulomb', type=click.Choice(['pppm', 'dsf']), default='pppm', show_default=True)
 @click.option('--valence', 'valences', type=Assignment(), multiple=True, help='V=4: where a potential has several.')
 @click.option('--protocol', metavar='NAME', help='fast, moderate, napso, aau, pmmcs.  [default: moderate]')
@@ -129,6 +132,7 @@ def _builder(given: Mapping[str, Any], plan: Plan, potential: Any, codes: Mappin
         oxidation_states=oxidation_of(given),
         options=job_options(given),
         max_concurrent=given['max_concurrent'],
+        committee=committee_of(given['potential']),
     )
     builder.metadata.label = f'melt-quench {plan.title} ({plan.settings["protocol"]})'
     if given['threads'] > 1:

@@ -17,7 +17,7 @@ from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.functions.composition import apportion_atoms
 from aiida_glassion.functions.glass import average_curves, average_structures
 from aiida_glassion.kernels.build.composition import parse_composition
-from aiida_glassion.kernels.build.melt_quench import rate_label
+from aiida_glassion.kernels.build.melt_quench import deviation_interval, rate_label
 from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.melt_quench_replica import MeltQuenchReplicaWorkChain, check_settings
 
@@ -148,6 +148,7 @@ class MeltQuenchWorkChain(WorkChain):
         oxidation_states: Mapping[str, float] | None = None,
         options: Mapping[str, Any] | None = None,
         max_concurrent: int = 2,
+        committee: Mapping[str, PotentialData] | None = None,
     ) -> ProcessBuilder:
         """Builder with every choice of a protocol filled in.
 
@@ -162,16 +163,21 @@ class MeltQuenchWorkChain(WorkChain):
         :param oxidation_states: where they differ from the usual ones, e.
         :param options: ``metadata.options`` of the LAMMPS jobs (resources, walltime, queue …).
         :param max_concurrent: replicas that run at the same time.
+        :param committee: further models that say at every stored frame how far they disagree with the potential.
         :raises ValueError: an unknown protocol or setting.
         """
         builder = cls.get_builder()
-        builder.settings = orm.Dict(protocols.load('melt_quench', protocol, overrides))
+        settings = protocols.load('melt_quench', protocol, overrides)
+        builder.settings = orm.Dict(settings)
         builder.seed = orm.Int(seed)
         builder.max_concurrent = orm.Int(max_concurrent)
         builder.md.md.code = code
         builder.md.md.potential = potential
         if options:
             builder.md.md.metadata.options = dict(options)
+        if committee:
+            builder.md.md.committee = dict(committee)
+            builder.md.md.deviation = orm.Dict({'every': deviation_interval(settings)})
         if configuration is not None:
             builder.configuration = configuration
         if composition is not None:

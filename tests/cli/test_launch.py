@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from aiida_glassion.cli import launch_plan, main
 from aiida_glassion.cli.launch_inputs import job_options, settings_of
+from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.workchains import protocols
 
 GIVEN = {
@@ -208,3 +209,19 @@ def test_help_lists_the_launchers_and_a_misspelt_one_is_answered():
     wrong = runner.invoke(main, ['launch', 'meltquench'])
     assert wrong.exit_code == 2
     assert 'Did you mean `glassion launch melt-quench`?' in wrong.output
+
+
+def test_a_committee_watches_the_quench_with_its_first_model(invoke, lmp_code, packmol_code):
+    from aiida.common.links import LinkType
+    from aiida.orm import WorkChainNode
+
+    from aiida_glassion.cli.launch_inputs import committee_of, potential_node
+
+    training = WorkChainNode(label='training').store()
+    models = {}
+    for number in (1, 2):
+        models[number] = PotentialData.from_library('pmmcs', elements=['Si', 'O']).store()
+        models[number].base.links.add_incoming(training, LinkType.RETURN, f'potentials__seed_{number}')
+    assert potential_node(str(training.pk), ['Si', 'O']).uuid == models[1].uuid
+    assert {name: node.uuid for name, node in committee_of(str(training.pk)).items()} == {'seed_2': models[2].uuid}
+    assert committee_of('pmmcs') == committee_of(None) == committee_of(str(models[1].pk)) == {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aiida_glassion import units
 from aiida_glassion.schedule import Schedule, read_schedule
 
 MELT_STAGE = 'melt'
@@ -43,6 +45,14 @@ def quench_schedule(settings: Mapping[str, Any], rate: float) -> Schedule:
     if last.frames == 0 or last.steps < last.frames:
         raise ValueError('relax: its last stage must store frames (frames_every), they are what is analysed')
     return schedule
+
+
+def deviation_interval(settings: Mapping[str, Any]) -> float:
+    """The longest interval, ps, at which a committee can be asked so that every stored frame has its deviation."""
+    timestep = settings['timestep'] * units.FS_TO_PS
+    schedules = [melt_schedule(settings), *(quench_schedule(settings, rate) for rate in settings['rates'])]
+    steps = [plan.frames for schedule in schedules for plan in schedule.plan() if plan.frames]
+    return math.gcd(*steps) * timestep
 
 
 def cooling_stage(settings: Mapping[str, Any], rate: float) -> int:

@@ -10,6 +10,7 @@ import yaml
 import aiida_glassion
 from aiida_glassion.kernels.build.melt_quench import (
     cooling_stage,
+    deviation_interval,
     longer_melt_schedule,
     melt_schedule,
     quench_schedule,
@@ -111,3 +112,16 @@ def test_settings_that_cannot_be_are_refused(changes, words):
 def test_a_rate_may_stand_in_a_link_label(rate, label):
     assert rate_label(rate) == label
     assert label.isidentifier()
+
+
+def test_every_stored_frame_has_its_deviation():
+    from aiida_glassion.formats.lammps.deviation import interval_in_steps
+
+    for changes in ({}, {'timestep': 2.0}, {'rates': [10, 100]}):
+        chosen = settings(**changes)
+        every = deviation_interval(chosen)
+        schedules = [melt_schedule(chosen), *(quench_schedule(chosen, rate) for rate in chosen['rates'])]
+        for schedule in schedules:
+            steps = interval_in_steps(schedule, every)
+            assert all(plan.frames % steps == 0 for plan in schedule.plan() if plan.frames)
+    assert deviation_interval(settings()) == pytest.approx(0.5)
