@@ -15,10 +15,11 @@ from aiida_glassion.functions.dataset import frames_of_dataset
 from aiida_glassion.functions.deviation import deviations_by_source
 from aiida_glassion.functions.learning import assess_iteration
 from aiida_glassion.functions.selection import remember_frames, set_levels
+from aiida_glassion.kernels.learning.convergence_settings import iteration_to_compare, read_convergence
 from aiida_glassion.workchains.active_learning_build import earlier_inputs, fill_builder
 from aiida_glassion.workchains.active_learning_inputs import define_inputs, has_initial, name_of
 from aiida_glassion.workchains.active_learning_parts import LearningParts
-from aiida_glassion.workchains.active_learning_records import reason_of
+from aiida_glassion.workchains.active_learning_records import RECORDS_KEPT, reason_of
 from aiida_glassion.workchains.cost import cost_of
 
 
@@ -113,7 +114,7 @@ class ActiveLearningWorkChain(LearningParts):
         ctx.settings = self.inputs.settings.get_dict()
         ctx.iteration, ctx.stage_index, ctx.stage_round = 0, 0, 1
         ctx.training, ctx.test, ctx.memory, ctx.frozen, ctx.sets = {}, {}, {}, {}, {}
-        ctx.records, ctx.failures, ctx.cost, ctx.stages = [], [], {}, {}
+        ctx.records, ctx.failures, ctx.cost, ctx.stages, ctx.parities = [], [], {}, {}, {}
         ctx.labels_total, ctx.labels_initial, ctx.converged, ctx.ended = 0, 0, False, None
         ctx.first = dict(self.inputs.get('datasets', {}))
         ctx.failed_rounds, ctx.judged = 0, False
@@ -327,13 +328,19 @@ class ActiveLearningWorkChain(LearningParts):
             'labels_total': self.ctx.labels_total,
             'cost': {name: cost_of(self.ctx[key]) for name, key in parts.items() if self.ctx.get(key) is not None},
         }
+        limits = read_convergence(self.ctx.settings['convergence'])
+        since = iteration_to_compare(limits, self.ctx.iteration, list(self.ctx.parities))
         nodes: dict[str, orm.Data] = {
             'exploration': self.ctx.exploration.outputs.report,
             'selection': self.ctx.selected['report'],
             'levels': self.ctx.levels,
             'errors': self.ctx.train.outputs.errors,
+            'parity': self.ctx.train.outputs.parity,
             **{f'earlier_{index:02d}': node for index, node in enumerate(self.ctx.records)},
         }
+        if since is not None:
+            facts['earlier_parity'] = since
+            nodes['earlier_parity'] = self.ctx.parities[since]
         for name, key, output in (('ledger', 'labelling', 'ledger'), ('gate', 'gate', 'report')):
             process = self.ctx.get(key)
             if process is not None and output in process.outputs:
@@ -366,6 +373,8 @@ class ActiveLearningWorkChain(LearningParts):
         """Write the record down and follow its decision."""
         record = self.ctx.record.get_dict()
         self._keep_record(self.ctx.record)
+        latest = {**self.ctx.parities, record['number']: self.ctx.train.outputs.parity}
+        self.ctx.parities = dict(sorted(latest.items())[-RECORDS_KEPT:])
         decision = record['decision']
         self.report(f'{name_of(record["number"])}: {decision["action"]}: {decision["reason"]}')
         self._next_place(record)

@@ -11,7 +11,8 @@ from aiida.engine import ProcessBuilder
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.workchains import protocols
-from aiida_glassion.workchains.explore_inputs import load_curriculum, run_settings
+from aiida_glassion.workchains.explore_inputs import load_curriculum
+from aiida_glassion.workchains.explore_inputs import load_settings as load_run_settings
 from aiida_glassion.workchains.label import LabelWorkChain
 from aiida_glassion.workchains.label_inputs import fill
 from aiida_glassion.workchains.train import TrainWorkChain
@@ -32,7 +33,8 @@ def load_settings(
     :raises ValueError: an unknown protocol or setting.
     """
     settings = protocols.load('active_learning', protocol, overrides)
-    settings['stages'] = load_curriculum(settings['curriculum'] if stages is None else [dict(s) for s in stages])
+    own = {} if stages is None else {'stages': [dict(stage) for stage in stages]}
+    settings['stages'] = load_curriculum(settings['curriculum'], own)
     gate = dict(settings['gate'])
     gate['parameters'] = protocols.load('structure_gate', gate['protocol'], gate['parameters'])
     return {**settings, 'gate': gate}
@@ -115,7 +117,7 @@ def fill_builder(
     builder.explore.md.md.code = md_code
     if md_options:
         builder.explore.md.md.metadata.options = dict(md_options)
-    builder.explore.settings = orm.Dict(run_settings())
+    builder.explore.settings = orm.Dict(load_run_settings(settings['curriculum']))
     builder.explore.max_concurrent = orm.Int(max_concurrent)
     return builder
 

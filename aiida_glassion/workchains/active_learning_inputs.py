@@ -15,6 +15,7 @@ from aiida_glassion.data.dataset import DatasetData, check_one_method
 from aiida_glassion.data.frames import FramesData, as_frames
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.kernels.build.curriculum import read_curriculum
+from aiida_glassion.kernels.learning.convergence_settings import read_convergence
 from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.explore import ExploreWorkChain
 from aiida_glassion.workchains.initial_data import InitialDataWorkChain
@@ -145,6 +146,7 @@ def check_settings(node: orm.Dict, _: Any) -> str | None:
         if not isinstance(stages, list) or not stages:
             return f'settings.stages: {stages!r} given, expected a list of stages, see protocols/explore.yaml'
         read_curriculum(stages)
+        read_convergence(settings.get('convergence') or {})
         name = settings.pop('protocol', None)
         protocols.load('active_learning', name if name in protocols.available('active_learning') else None, settings)
     except ValueError as error:

@@ -118,10 +118,8 @@ class LearningParts(LearningRecords):
 
     def choose_frames(self, trajectories: Mapping[str, orm.Data], deviations: Mapping[str, orm.Data]) -> dict[str, Any]:
         """Choose the frames to be labelled."""
-        stage_limit = self._stage.get('max_labels')
         left = self.ctx.settings['max_labels'] - self.ctx.labels_total
-        settings = dict(self.ctx.settings['selection'])
-        settings['max_labels'] = min(left, settings['max_labels'] if stage_limit is None else stage_limit)
+        settings = {**self.ctx.settings['selection'], 'max_labels': min(left, self._stage['max_labels'])}
         selected: dict[str, Any] = select_candidates(
             orm.Dict(settings),
             self.ctx.levels,
