@@ -10,6 +10,7 @@ from aiida.engine import calcfunction
 
 from aiida_glassion.data.dataset import DatasetData, check_one_method
 from aiida_glassion.data.frames import FramesData
+from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.dataset.energy_shifts import add_shifts, choose_shifts, subtract_shifts
 from aiida_glassion.kernels.dataset.report import ledger_of, refused_frames, report_frames
 from aiida_glassion.kernels.dataset.split import chosen_frames, plan_split
@@ -96,3 +97,19 @@ def select_frames(dataset: DatasetData, settings: orm.Dict) -> dict[str, Any]:
     parts = chosen_frames(dataset.iter_frames(), keep)
     kept = DatasetData.from_frames(parts, dataset.method, dataset.energy_shifts)
     return {'dataset': kept, 'ledger': orm.Dict(ledger_of(refused, dataset.systems))}
+
+
+@calcfunction
+def frames_of_dataset(dataset: DatasetData) -> dict[str, FramesData]:
+    """Configurations of a dataset without their labels, to start from, by the name of their system (``O16Si8``).
+
+    :param dataset: labelled frames; only positions and cells are taken, Å.
+    """
+    return {
+        system['name']: FramesData(
+            frames=Frames.concatenate(
+                [Frames(f.symbols, f.positions, f.cells, f.pbc) for f in dataset.iter_frames(system['name'])]
+            )
+        )
+        for system in dataset.systems
+    }

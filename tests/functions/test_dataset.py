@@ -11,6 +11,7 @@ from aiida_glassion.data.frames import FramesData
 from aiida_glassion.frames import Frames
 from aiida_glassion.functions.dataset import (
     dataset_from_frames,
+    frames_of_dataset,
     merge_datasets,
     report_dataset,
     select_frames,
@@ -78,7 +79,7 @@ def test_split_by_formula():
     parts = split_dataset(dataset, orm.Dict({'held_out': ['Na2O1']}))
     assert parts['test'].formulas == {'Na2O1': 20}
     assert parts['train'].formulas == {'O2Si1': 40}
-    with pytest.raises(ValueError, match='expected fraction and seed, or held_out'):
+    with pytest.raises(ValueError, match='expected fraction and seed'):
         split_dataset(dataset, orm.Dict({'fraction': 0.1}))
 
 
@@ -127,3 +128,14 @@ def test_what_stands_out_is_reported_and_left_out_with_its_reason():
     assert (ledger['n_frames'], ledger['n_refused']) == (61, 2)
     kept = select_frames(dataset, orm.Dict({'outliers': False}))['dataset']
     assert kept.n_frames == 60
+
+
+def test_configurations_come_out_without_their_labels():
+    many = labelled(('Si', 'O', 'O'), 1100, 4)
+    configurations = frames_of_dataset(DatasetData.from_frames([many, SODA], PBE))
+    assert {name: node.n_frames for name, node in configurations.items()} == {'Na2O1': 20, 'O2Si1': 1100}
+    found = configurations['O2Si1'].frames
+    np.testing.assert_array_equal(found.positions, many.sorted_by_element().positions)
+    np.testing.assert_array_equal(found.cells, many.cells)
+    assert found.symbols == ('O', 'O', 'Si')
+    assert set(found.arrays()) <= {'positions', 'cells', 'steps'}
