@@ -86,6 +86,7 @@ class Speciation:
     :param shells: (n_atoms, n_types), number of neighbours of each former among the anions, by element; 0 for others.
     :param anion_class: (n_atoms,), index into :data:`CLASSES`, −1 for all that is no anion.
     :param anion_bonds: (n_atoms,), number of anions that an anion is bonded to.
+    :param bridges: (n_atoms,), number of bonds of each former to bridging anions (the n of Qn), 0 for others.
     :param joined: pairs of formers.
     :param cluster: (n_atoms,), number of the cluster that a former or anion belongs to, −1 for modifiers.
     :param kind_of_cluster: (n_clusters,), kind of each cluster: its formula, with ``_edge``, ``_corner``, ``_face``,
@@ -100,6 +101,7 @@ class Speciation:
     shells: IntArray
     anion_class: IntArray
     anion_bonds: IntArray
+    bridges: IntArray
     joined: JoinedFormers
     cluster: IntArray
     kind_of_cluster: tuple[str, ...]
@@ -235,6 +237,7 @@ def speciate(
         shells,
         np.where(is_anion, np.minimum(formers_around, 3), -1),
         np.bincount(bonds.first[alike], minlength=n_atoms),
+        np.bincount(bonds.first[shell & (formers_around[bonds.second] >= 2)], minlength=n_atoms),
         joined,
         cluster,
         _kinds(cluster, checked, elements, is_former, joined),
