@@ -16,6 +16,7 @@ from aiida_glassion.report.training import TRAINING, Training, read_training
 
 LOOP, EXPLORATION, GATE = 'ActiveLearningWorkChain', 'ExploreWorkChain', 'StructureGateWorkChain'
 INITIAL, FINAL = 'initial', 'final'
+_SHOWN_OUTPUTS = ('potentials__', 'frozen__', 'report', 'errors', 'parity')
 _LABEL = re.compile(r'iteration_(\d+)_(.+)')
 
 
@@ -235,28 +236,19 @@ def gate_curves(node: orm.ProcessNode) -> dict[str, dict[str, Any]]:
 
 
 def _data(node: orm.ProcessNode) -> list[Data]:
-    """Labelled frames: what was given, then what the loop divided into training and held-out parts."""
-    uses = {'datasets__': 'training', 'test_set__': 'held out', 'test__': 'held out'}
-    found = []
-    for prefix, use in uses.items():
-        links = node.base.links.get_outgoing().all() or []
-        own = [link for link in links if link.link_label.startswith(prefix)]
-        if not own and prefix != 'test_set__':
-            own = [link for link in node.base.links.get_incoming().all() if link.link_label.startswith(prefix)]
-            use = 'given' if prefix == 'datasets__' else use
-        found += [
-            Data(
-                link.link_label.removeprefix(prefix),
-                use,
-                link.node.pk,
-                link.node.uuid,
-                link.node.n_frames,
-                link.node.formulas,
-            )
-            for link in sorted(own, key=lambda link: link.link_label)
-            if isinstance(link.node, DatasetData)
-        ]
-    return found
+    """Labelled frames: the training and held-out parts that the loop made of them; before that, as they were given."""
+    made, given = node.base.links.get_outgoing().all(), node.base.links.get_incoming().all()
+    training = _datasets(made, 'datasets__', 'training') or _datasets(given, 'datasets__', 'given')
+    return training + (_datasets(made, 'test_set__', 'held out') or _datasets(given, 'test__', 'held out'))
+
+
+def _datasets(links: list[Any], prefix: str, use: str) -> list[Data]:
+    found = {
+        link.link_label.removeprefix(prefix): link.node
+        for link in sorted(links, key=lambda link: link.link_label)
+        if link.link_label.startswith(prefix) and isinstance(link.node, DatasetData)
+    }
+    return [Data(name, use, data.pk, data.uuid, data.n_frames, data.formulas) for name, data in found.items()]
 
 
 def _software(node: orm.ProcessNode, loop: Loop) -> dict[str, str]:

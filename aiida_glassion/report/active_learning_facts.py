@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiida_glassion.report.active_learning import Loop, Part
-from aiida_glassion.report.numbers import Number, find_number
+from aiida_glassion.report.figures.active_learning import Iteration
+from aiida_glassion.report.numbers import Number, find_number, read_number
 
 CLASSES = ('accurate', 'candidate', 'failed')
 COST_PARTS = ('train', 'explore', 'label', 'gate')
@@ -114,12 +115,10 @@ def force_error(record: Mapping[str, Any]) -> Number | None:
 
 def errors_by_formula(record: Mapping[str, Any]) -> dict[str, Number]:
     """Force RMSE on held-out frames of each composition, meV/Å."""
-    errors = record.get('errors') or {}
-    table = errors.get('by_formula') or (errors.get('force') or {}).get('by_formula') or {}
     found = {}
-    for formula, entry in table.items():
-        inner = entry.get('rmse', entry) if isinstance(entry, Mapping) else entry
-        number = find_number({'x': {'standard_error': None, **inner} if isinstance(inner, Mapping) else inner}, 'x')
+    for formula, entry in ((record.get('errors') or {}).get('by_formula') or {}).items():
+        force = entry.get('force') if isinstance(entry, Mapping) else None
+        number = read_number({'standard_error': None, **force}) if isinstance(force, Mapping) else None
         if number is not None:
             found[str(formula)] = number
     return found
@@ -179,6 +178,35 @@ def total_cost(loop: Loop) -> dict[str, dict[str, float]]:
     return total
 
 
+def drawn_iterations(loop: Loop) -> list[Iteration]:
+    """What the figures draw of each iteration."""
+    found = []
+    for record in loop.records:
+        selection, errors = record.get('selection') or {}, record.get('errors') or {}
+        shares = {name: share for name in CLASSES if (share := fraction(record, name)) is not None}
+        histogram, stage = selection.get('histogram') or {}, str(record.get('stage', ''))
+        found.append(
+            Iteration(
+                int(record['number']),
+                stage,
+                shares,
+                candidate_limit(loop, stage),
+                levels_of(record),
+                histogram.get('edges') or (),
+                histogram.get('counts') or (),
+                force_error(record),
+                find_number(errors, 'energy', 'rmse'),
+                find_number(errors, 'virial', 'rmse'),
+                errors_by_formula(record),
+                labels_before(record),
+                labels_by_program(loop, record),
+                dict((record.get('labels') or {}).get('refused_reasons') or {}),
+                core_hours(record),
+            )
+        )
+    return found
+
+
 def criteria_of(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Criteria of the decision on an iteration."""
     return [entry for entry in (record.get('decision') or {}).get('criteria') or [] if isinstance(entry, Mapping)]
@@ -218,9 +246,9 @@ def doing(loop: Loop) -> str:
 
 def verdict_of(loop: Loop) -> str:
     """The verdict in a sentence or two."""
-    said = loop.report.get('verdict')
+    said, why = str(loop.report.get('verdict') or ''), str(loop.report.get('reason') or '')
     if said:
-        return str(said)
+        return f'{said[0].upper()}{said[1:].rstrip(".")}. {why}'.strip()
     judged = f'{len(loop.records)} iteration{"s" if len(loop.records) != 1 else ""} judged so far'
     if loop.state == 'running':
         return f'The loop has not ended. {judged.capitalize()}; now {doing(loop)}.'

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,10 @@ from typing import Any
 import numpy as np
 from aiida import orm
 
-from aiida_glassion.report import provenance_picture
-from aiida_glassion.report.figures.style import as_png, as_svg
+from aiida_glassion.report.active_learning import LOOP
+from aiida_glassion.report.active_learning_files import write_loop_report
+from aiida_glassion.report.folder import ReportFolder, safe_name
+from aiida_glassion.report.markup import Figure
 from aiida_glassion.report.page import warnings_of, write_page
 from aiida_glassion.report.provenance import read_provenance
 from aiida_glassion.report.quantities import flattened, quantities, unit_of_curve
@@ -21,8 +21,6 @@ from aiida_glassion.report.study import Glass, Study, read_study
 from aiida_glassion.report.study_figures import glass_figures
 from aiida_glassion.report.training import TRAINING
 from aiida_glassion.report.training_files import write_training_report
-
-PAGE = 'index.html'
 
 
 def write_report(node: orm.ProcessNode, directory: Path) -> list[Path]:
@@ -35,40 +33,20 @@ def write_report(node: orm.ProcessNode, directory: Path) -> list[Path]:
     """
     if getattr(node, 'process_label', None) == TRAINING:
         return write_training_report(node, directory)
+    if getattr(node, 'process_label', None) == LOOP:
+        return write_loop_report(node, directory)
     study = read_study(node)
     provenance = read_provenance(node)
-    directory.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-
-    def save(name: str, content: str | bytes) -> None:
-        path = directory / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        written.append(path)
-
-    figures: dict[str, list[tuple[str, str, bytes, str]]] = {}
+    folder = ReportFolder(directory)
+    figures: dict[str, list[Figure]] = {}
     for glass in study.glasses:
-        figures[glass.label] = []
-        for drawn in glass_figures(study, glass):
-            name = f'figures/{_safe(drawn.name)}'
-            png = as_png(drawn.figure)
-            save(f'{name}.png', png)
-            shown = (drawn.title, drawn.caption, png, 'png')
-            if drawn.vector:
-                svg = as_svg(drawn.figure).encode()
-                save(f'{name}.svg', svg)
-                shown = (drawn.title, drawn.caption, svg, 'svg+xml')
-            if not drawn.name.endswith('_sheet'):
-                figures[glass.label].append(shown)
-    svg_text = provenance_picture.as_svg(provenance)
-    save('figures/provenance.svg', svg_text)
-    save('figures/provenance.png', as_png(provenance_picture.provenance_figure(provenance)))
+        shown = {drawn.name: folder.save_figure(drawn) for drawn in glass_figures(study, glass)}
+        figures[glass.label] = [figure for name, figure in shown.items() if not name.endswith('_sheet')]
+    svg_text = folder.save_provenance(provenance)
     for glass in study.glasses:
-        _save_tables(glass, directory, written)
-    save('report.json', json.dumps(summary(study), indent=1, ensure_ascii=False, default=str))
-    names = [path.relative_to(directory).as_posix() for path in written]
-    save(PAGE, write_page(study, figures, svg_text, names))
-    return [written[-1], *written[:-1]]
+        _save_tables(glass, folder)
+    folder.save('report.json', json.dumps(summary(study), indent=1, ensure_ascii=False, default=str))
+    return folder.save_page(lambda names: write_page(study, figures, svg_text, names))
 
 
 def summary(study: Study) -> dict[str, Any]:
@@ -103,17 +81,11 @@ def summary(study: Study) -> dict[str, Any]:
     }
 
 
-def _save_tables(glass: Glass, directory: Path, written: list[Path]) -> None:
+def _save_tables(glass: Glass, folder: ReportFolder) -> None:
     """Numbers, curves, cooling and runs as CSV, units in the first line."""
-    label = _safe(glass.label)
 
     def save(name: str, head: list[str], rows: Any) -> None:
-        path = directory / f'{label}_{name}.csv'
-        with path.open('w', newline='', encoding='utf-8') as stream:
-            writer = csv.writer(stream)
-            writer.writerow(head)
-            writer.writerows(rows)
-        written.append(path)
+        folder.save_table(f'{safe_name(glass.label)}_{name}', head, rows)
 
     if glass.numbers:
         mean = flattened(glass.numbers)
@@ -134,17 +106,12 @@ def _save_tables(glass: Glass, directory: Path, written: list[Path]) -> None:
     for replica, curve in glass.cooling.items():
         if len(curve.temperature):
             head = ['temperature (K)', curve.quantity]
-            save(f'cooling_{_safe(replica)}', head, zip(curve.temperature, curve.value, strict=True))
+            save(f'cooling_{safe_name(replica)}', head, zip(curve.temperature, curve.value, strict=True))
     for replica, run in glass.runs.items():
         head = ['time (ps)', 'temperature (K)', 'density (g/cm³)', 'potential energy (eV/atom)']
-        save(f'run_{_safe(replica)}', head, zip(run.time, run.temperature, run.density, run.energy, strict=True))
+        save(f'run_{safe_name(replica)}', head, zip(run.time, run.temperature, run.density, run.energy, strict=True))
 
 
 def _columns(curves: Mapping[str, Any]) -> tuple[list[str], Any]:
     head = [f'{name} ({unit})' if (unit := unit_of_curve(name)) else name for name in curves]
     return head, np.stack(list(curves.values()), axis=1)
-
-
-def _safe(name: str) -> str:
-    """Name of a file; a label may come from a stranger's archive."""
-    return re.sub(r'[^A-Za-z0-9_-]+', '_', name) or 'unnamed'

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
 from typing import Any
+
+Figure = tuple[str, str, bytes, str]
+"""Heading, caption, content, kind of image."""
 
 
 class Markup(str):
@@ -61,6 +64,17 @@ def picture(content: bytes, kind: str, alt: str, caption: str) -> Markup:
     data = base64.b64encode(content).decode()
     image = Markup(f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{data}">')
     return element('figure', image, element('figcaption', caption))
+
+
+def named_figure(about: str, figures: Mapping[str, Figure], name: str) -> Markup:
+    """One of several figures, nothing if it is not there.
+
+    :param about: what the page is about, for the alternative text.
+    """
+    if name not in figures:
+        return html('')
+    title, caption, content, kind = figures[name]
+    return picture(content, kind, f'{title} of {about}. {caption}', caption)
 
 
 def document(title: str, *body: Markup) -> str:

@@ -72,14 +72,15 @@ class Provenance:
     n_folded: int
 
 
-def read_provenance(node: orm.ProcessNode, shown: int = SHOWN_REPLICAS) -> Provenance:
+def read_provenance(node: orm.ProcessNode, shown: int = SHOWN_REPLICAS, depth: int | None = None) -> Provenance:
     """Call tree below a process, with repeated siblings folded.
 
     :param node: root process.
     :param shown: how many siblings of one kind are drawn.
+    :param depth: how many levels of calls are read; what they called in turn is not. None: all.
     """
     names = _output_names(node)
-    root = _read_step(node, node.label or node.process_label or 'study', names)
+    root = _read_step(node, node.label or node.process_label or 'study', names, depth)
     n_processes = sum(1 for _ in root.walk())
     folded = _fold(root, shown)
     return Provenance(root, _read_inputs(node), n_processes, folded)
@@ -98,14 +99,15 @@ def called(node: orm.ProcessNode) -> list[tuple[str, orm.ProcessNode]]:
     return [(link.link_label, link.node) for link in sorted(links, key=lambda link: (link.node.ctime, link.node.pk))]
 
 
-def _read_step(node: orm.ProcessNode, name: str, names: dict[str, str]) -> Step:
+def _read_step(node: orm.ProcessNode, name: str, names: dict[str, str], depth: int | None) -> Step:
     note = node.exit_message or ''
     if node.exit_status:
         note = f'[{node.exit_status}] {note}'
     step = Step(name, f'{_kind(node)} <{node.pk}>', state_of(node), note)
-    if isinstance(node, orm.WorkflowNode):
-        step.calls = [_read_step(child, label, names) for label, child in called(node)]
-    else:
+    if isinstance(node, orm.WorkflowNode) and depth != 0:
+        below = None if depth is None else depth - 1
+        step.calls = [_read_step(child, label, names, below) for label, child in called(node)]
+    elif not isinstance(node, orm.WorkflowNode):
         created = node.base.links.get_outgoing(link_type=LinkType.CREATE).all()
         step.data = [(names[link.node.uuid], link.node.pk) for link in created if link.node.uuid in names]
     return step

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,16 +10,13 @@ from typing import Any
 import numpy as np
 from aiida import orm
 
-from aiida_glassion.report import provenance_picture
 from aiida_glassion.report.figures.learning import deviation_figure, element_error_figure, learning_curve_figure
 from aiida_glassion.report.figures.parity import parity_figure
-from aiida_glassion.report.figures.style import as_png, as_svg
+from aiida_glassion.report.folder import ReportFolder
 from aiida_glassion.report.provenance import read_provenance
 from aiida_glassion.report.study_figures import StudyFigure
 from aiida_glassion.report.training import Training, read_training
-from aiida_glassion.report.training_page import Figure, error_rows, warnings_of, write_training_page
-
-PAGE = 'index.html'
+from aiida_glassion.report.training_page import error_rows, warnings_of, write_training_page
 
 
 def write_training_report(node: orm.ProcessNode, directory: Path) -> list[Path]:
@@ -30,40 +26,21 @@ def write_training_report(node: orm.ProcessNode, directory: Path) -> list[Path]:
     :param directory: made if it is not there; files of the same names are replaced.
     :returns: what was written, the page first.
     """
-    training = read_training(node)
+    training, folder = read_training(node), ReportFolder(directory)
     provenance = read_provenance(node)
-    written: list[Path] = []
-
-    def save(name: str, content: str | bytes) -> None:
-        path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        written.append(path)
-
-    figures: dict[str, Figure] = {}
-    for drawn in training_figures(training):
-        png, svg = as_png(drawn.figure), as_svg(drawn.figure).encode()
-        save(f'figures/{drawn.name}.png', png)
-        save(f'figures/{drawn.name}.svg', svg)
-        # a density of a hundred thousand points is smaller as a picture
-        shown = (svg, 'svg+xml') if len(svg) < 4 * len(png) else (png, 'png')
-        figures[drawn.name] = (drawn.title, drawn.caption, *shown)
-    picture = provenance_picture.as_svg(provenance)
-    save('figures/provenance.svg', picture)
-    save('figures/provenance.png', as_png(provenance_picture.provenance_figure(provenance)))
+    figures = {drawn.name: folder.save_figure(drawn) for drawn in training_figures(training)}
+    picture = folder.save_provenance(provenance)
     for name, head, rows in _tables(training):
-        path = directory / f'{name}.csv'
-        with path.open('w', newline='', encoding='utf-8') as stream:
-            csv.writer(stream).writerows([head, *rows])
-        written.append(path)
-    save('report.json', json.dumps(summary(training), indent=1, ensure_ascii=False, default=str))
-    names = [path.relative_to(directory).as_posix() for path in written]
-    save(PAGE, write_training_page(training, figures, picture, names))
-    return [written[-1], *written[:-1]]
+        folder.save_table(name, head, rows)
+    folder.save('report.json', json.dumps(summary(training), indent=1, ensure_ascii=False, default=str))
+    return folder.save_page(lambda names: write_training_page(training, figures, picture, names))
 
 
-def training_figures(training: Training) -> Iterator[StudyFigure]:
-    """Figures of a training, one after the other."""
+def training_figures(training: Training, levels: tuple[float, float] | None = None) -> Iterator[StudyFigure]:
+    """Figures of a training, one after the other.
+
+    :param levels: trust levels of an exploration, eV/Å, drawn into the deviations.
+    """
     curves = {member.label: member.curve for member in training.members if member.curve is not None}
     if training.parity is not None:
         who = 'The mean prediction of the members' if len(training.trained) > 1 else 'The model'
@@ -87,9 +64,12 @@ def training_figures(training: Training) -> Iterator[StudyFigure]:
             'deviation',
             'Disagreement of the members',
             'Left: largest disagreement about a force in each test frame. Right: against the largest error of the mean '
-            'prediction; points above the dashed line err by more than the members disagree.',
+            'prediction; points above the dashed line err by more than the members disagree.'
+            + ('' if levels is None else ' Vertical lines: the trust levels of the exploration.'),
             deviation_figure(
-                {'test': training.deviations['max_force_deviation']}, None, None if errors is None else {'test': errors}
+                {'test': training.deviations['max_force_deviation']},
+                levels,
+                None if errors is None else {'test': errors},
             ),
         )
     if curves:

@@ -6,13 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiida_glassion.report.markup import Markup, document, element, html, picture, table
+from aiida_glassion.report.markup import Figure, Markup, document, element, html, named_figure, table
 from aiida_glassion.report.numbers import Number, find_number, format_number
 from aiida_glassion.report.page import STATES, provenance_section
 from aiida_glassion.report.training import Training, median_seconds_per_batch
-
-Figure = tuple[str, str, bytes, str]
-"""Heading, caption, content, kind of image."""
 
 QUANTITIES = {'energy': 'Energy', 'force': 'Force', 'virial': 'Virial'}
 _NUMBERS = (
@@ -37,9 +34,9 @@ def write_training_page(
         _head(training),
         _verdict(training),
         _navigation(),
-        _errors(training, figures),
-        _disagreement(training, figures),
-        _learning(training, figures),
+        errors_section(training, figures),
+        disagreement_section(training, figures),
+        learning_section(training, figures),
         _data(training),
         _making(training),
         provenance_section(provenance_svg),
@@ -108,14 +105,8 @@ def _navigation() -> Markup:
     )
 
 
-def _figure(training: Training, figures: Mapping[str, Figure], name: str) -> Markup:
-    if name not in figures:
-        return html('')
-    title, caption, content, kind = figures[name]
-    return picture(content, kind, f'{title} of {training.title}. {caption}', caption)
-
-
-def _errors(training: Training, figures: Mapping[str, Figure]) -> Markup:
+def errors_section(training: Training, figures: Mapping[str, Figure]) -> Markup:
+    """Errors on held-out frames: tiles, parity, every number, and for whom."""
     parts: list[Any] = [element('h2', 'Errors on frames that no model has seen')]
     if not training.errors:
         parts.append(element('p', 'No model has been tested yet.'))
@@ -126,9 +117,9 @@ def _errors(training: Training, figures: Mapping[str, Figure]) -> Markup:
         if (number := find_number(training.errors, name, 'rmse')) is not None
     ]
     parts.append(element('dl', *tiles, class_='tiles'))
-    parts.append(_figure(training, figures, 'parity'))
+    parts.append(named_figure(training.title, figures, 'parity'))
     parts += [element('h3', 'Numbers'), _table(training)]
-    parts += [element('h3', 'For whom'), _figure(training, figures, 'elements')]
+    parts += [element('h3', 'For whom'), named_figure(training.title, figures, 'elements')]
     return element('section', *parts, id='errors')
 
 
@@ -160,7 +151,8 @@ def _table(training: Training) -> Markup:
     return table(('Quantity', 'Unit', 'Mean', 'Spread'), rows, caption, numbers_from=2)
 
 
-def _disagreement(training: Training, figures: Mapping[str, Figure]) -> Markup:
+def disagreement_section(training: Training, figures: Mapping[str, Figure]) -> Markup:
+    """What the members' disagreement tells of their error."""
     deviation = training.errors.get('deviation') or {}
     if not deviation:
         return html('')
@@ -183,13 +175,14 @@ def _disagreement(training: Training, figures: Mapping[str, Figure]) -> Markup:
     body = [
         element('h2', 'Do the members know what they do not know?'),
         element('p', words, class_='soft'),
-        _figure(training, figures, 'deviation'),
+        named_figure(training.title, figures, 'deviation'),
         table(('On the test set', 'eV/Å'), rows, numbers_from=1),
     ]
     return element('section', *body, id='disagreement')
 
 
-def _learning(training: Training, figures: Mapping[str, Figure]) -> Markup:
+def learning_section(training: Training, figures: Mapping[str, Figure]) -> Markup:
+    """Learning curves and a row for each member."""
     rows = []
     for member in training.members:
         results = member.results
@@ -210,7 +203,7 @@ def _learning(training: Training, figures: Mapping[str, Figure]) -> Markup:
     head = ('Member', 'Seed', 'Batches', 'Force RMSE, training (meV/Å)', 's/batch', 'Model, PK', 'State')
     parts = [
         element('h2', 'How they learned'),
-        _figure(training, figures, 'curves'),
+        named_figure(training.title, figures, 'curves'),
         table(head, rows) if rows else element('p', 'No member yet.'),
     ]
     return element('section', *parts, id='learning')

@@ -15,7 +15,9 @@ from aiida_glassion.report.figures.style import (
     PAGE_WIDTH,
     element_colour,
     empty_figure,
+    formula_text,
     new_figure,
+    plain_ticks,
     styled,
 )
 from aiida_glassion.report.numbers import find_number
@@ -57,7 +59,7 @@ def learning_curve_figure(curves: Mapping[str, LearningCurve]) -> Figure:
                 axes.plot(x, y, color=colour, label=name if strong else '_', **style)
         axes.set_xscale('log')
         axes.set_yscale('log')
-        _plain_ticks(axes)
+        plain_ticks(axes.yaxis)
         axes.set_title(_CURVES[quantity])
         axes.set_xlabel('Batches')
     _curve_legend(figure, curves, axes)
@@ -79,17 +81,6 @@ def _binned(step: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArra
     _, places, counts = np.unique(bins, return_inverse=True, return_counts=True)
     x = np.exp(np.bincount(places, weights=np.log(step)) / counts)
     return x, np.sqrt(np.bincount(places, weights=values**2) / counts)
-
-
-def _plain_ticks(axes: Any) -> None:
-    """Numbers instead of powers on an axis that spans little."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    low, high = axes.get_ylim()
-    few = high / low < 50
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
-    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _curve_legend(figure: Figure, curves: Mapping[str, LearningCurve], axes: Any) -> None:
@@ -142,7 +133,7 @@ def _bars(axes: Any, members: Mapping[str, Mapping[str, Any]], colours: list[str
     means = [float(entry['mean']) for entry in members.values()]
     bars = [_bar(entry) for entry in members.values()]
     axes.bar(range(len(means)), means, yerr=bars, color=colours, width=0.62, error_kw={'ecolor': '#303030'})
-    axes.set_xticks(range(len(means)), [_formula(name) for name in members])
+    axes.set_xticks(range(len(means)), [formula_text(name) for name in members])
     axes.set_xlim(-0.6, max(len(means), 2) - 0.4)
     if len(means) > 4:
         axes.tick_params(axis='x', rotation=40)
@@ -152,11 +143,6 @@ def _bar(entry: Mapping[str, Any]) -> float:
     """Half length of an error bar: spread over the members and finite test set together."""
     parts = [entry.get('spread'), entry.get('standard_error')]
     return float(np.sqrt(sum(float(part) ** 2 for part in parts if part is not None)))
-
-
-def _formula(name: str) -> str:
-    """Numbers of a formula as subscripts."""
-    return name.translate(str.maketrans('0123456789', '₀₁₂₃₄₅₆₇₈₉'))
 
 
 @styled
@@ -200,7 +186,7 @@ def _histogram(axes: Any, drawn: Mapping[str, FloatArray], levels: tuple[float, 
         axes.hist(values, edges, weights=shares, color=colour, histtype='step', linewidth=1.3, label=label)
     axes.set_xscale('log')
     axes.set_xlim(edges[0], edges[-1])
-    _plain_x(axes)
+    plain_ticks(axes.xaxis)
     axes.set_xlabel('Largest force deviation (eV/Å)')
     axes.set_ylabel('Frames (%)')
     axes.set_title('Disagreement of the members' if levels is None else '')
@@ -242,20 +228,11 @@ def _against_error(
     axes.set(xscale='log', yscale='log', xlim=ends, ylim=ends)
     for level in levels or ():
         axes.axvline(level, color=GREY, linewidth=0.9, linestyle=':')
-    _plain_x(axes)
-    _plain_ticks(axes)
+    plain_ticks(axes.xaxis)
+    plain_ticks(axes.yaxis)
     axes.set_xlabel('Largest force deviation (eV/Å)')
     axes.set_ylabel('Largest force error (eV/Å)')
     axes.set_title('Does it warn of errors?')
-
-
-def _plain_x(axes: Any) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    low, high = axes.get_xlim()
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 50 else (1.0,)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
-    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _alpha(n: int) -> float:

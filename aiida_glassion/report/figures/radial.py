@@ -112,6 +112,39 @@ def radial_figure(curves: Curves, numbers: Mapping[str, Any] | None = None) -> F
     return figure
 
 
+@styled
+def overlay_figure(glasses: Mapping[str, Curves]) -> Figure:
+    """Every partial g(r) of several glasses on each other: where the lines part, whoever made them disagrees.
+
+    :param glasses: curves by name: ``r`` Å, ``g_A_B``.
+    """
+    drawn = {name: curves for name, curves in glasses.items() if 'r' in curves}
+    pairs = list(dict.fromkeys(pair for curves in drawn.values() for pair in pairs_of(curves)))
+    if not pairs:
+        return empty_figure('No radial distribution function was computed.')
+    columns = 2 if len(pairs) == 4 else min(3, len(pairs))
+    rows = math.ceil(len(pairs) / columns)
+    figure = new_figure(PAGE_WIDTH if columns > 1 else 4.0, 2.0 * rows + 0.7)
+    styles = ('-', '--', '-.', ':')
+    for index, (first, second) in enumerate(pairs):
+        axes = figure.add_subplot(rows, columns, index + 1)
+        for number, (name, curves) in enumerate(drawn.items()):
+            key = next((key for key in (f'g_{first}_{second}', f'g_{second}_{first}') if key in curves), None)
+            if key is not None:
+                style = {'linestyle': styles[number % len(styles)], 'linewidth': 1.3, 'label': name.replace('_', ' ')}
+                draw_curve(axes, curves['r'], curves[key], None, COLOURS[number % len(COLOURS)], **style)
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(1, 8)
+        axes.axhline(1, color=GREY, linewidth=0.6, alpha=0.6)
+        axes.set_title(f'{first}–{second}')
+        if index % columns == 0:
+            axes.set_ylabel('g(r)')
+        if index + columns >= len(pairs):
+            axes.set_xlabel('r (Å)')
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc='outside lower center', ncols=3)
+    return figure
+
+
 def draw_angles(axes: Any, curves: Curves, angles: list[tuple[str, str, str]], elements: tuple[str, ...]) -> None:
     """Distributions of some angles on one axis."""
     styles = ('-', '--', '-.', ':')

@@ -123,6 +123,24 @@ def draw_curve(
         axes.fill_between(x, y - error, y + error, color=colour, alpha=0.25, linewidth=0)
 
 
+def plain_ticks(axis: Any) -> None:
+    """Plain numbers instead of powers on a logarithmic axis; on one that spans little also 2 and 5.
+
+    :param axis: ``axes.xaxis`` or ``axes.yaxis``.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 50 else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def formula_text(name: str) -> str:
+    """Numbers of a formula as subscripts."""
+    return name.translate(str.maketrans('0123456789', '₀₁₂₃₄₅₆₇₈₉'))
+
+
 @styled
 def empty_figure(text: str) -> Figure:
     """Figure that says why there is nothing to be seen."""
