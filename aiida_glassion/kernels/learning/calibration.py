@@ -13,9 +13,14 @@ are known.
   have come in any order. Members that err independently have e < d on the same atom, 1/√(m − 1) for m members; an error
   that all share (too small a net, noisy labels, a region none has seen) adds to e and not to d. Where it does, k is
   largest at small d, so the lower level comes out low rather than high.
-- **Lower level**: where k d reaches the error that one can live with. But not below ``floor_factor`` times the
-  deviation that 95 % of the held-out frames keep: these are like the data, and if they were candidates more data of
-  their kind would be asked for without end. Then the reason says which error frames below the level may have.
+- **Lower level**: where k d reaches the error that one can live with. A small net never gets there, and would ask for
+  more of the same without end. So where more of the same does not help, the level is at least ``floor_factor`` times
+  the deviation that 95 % of the held-out frames keep, and the reason says which error frames below it may have. Whether
+  it helps is read from the force error on held-out over that on training data: near 1 the net errs on what it has
+  learned as on what it has not, and the floor holds; well above 1 it lacks data, and there is no floor; in between the
+  level lies between (geometrically), so that it does not jump from one iteration to the next.
+  And the level is at most ``largest_factor`` times the largest held-out deviation: of frames further out nobody knows
+  the error.
 - **Upper level**: where k d reaches an error as large as the forces themselves, and ``upper_over_lower`` times the
   lower one at least. It lies mostly beyond the held-out deviations: an extrapolation, which is said.
 
@@ -33,14 +38,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aiida_glassion.kernels.learning.calibration_words import explain_levels, warn_of_levels
 from aiida_glassion.kernels.learning.levels import LevelSettings, relative_to_force
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
 _RESAMPLED = 400
-_ERR_TOGETHER = 2.0
-_SAYS_LITTLE = 0.3
-_MILLI = 1e3
+_LEAST_RATIO = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +56,7 @@ class HeldOut:
     :param reference_rms: rms of the components of the reference forces, eV/Å.
     :param forces: rms length of a force in each frame, eV/Å, (n,).
     :param error_over_deviation: rms error over rms deviation of all atoms.
+    :param test_over_training: force error on held-out over that on training data; None: unknown, taken for 1.
     :param n_members: of the committee.
     """
 
@@ -60,6 +65,7 @@ class HeldOut:
     reference_rms: float
     forces: FloatArray | None = None
     error_over_deviation: float | None = None
+    test_over_training: float | None = None
     n_members: int = 2
 
     @classmethod
@@ -77,6 +83,7 @@ class HeldOut:
             reference_rms=float(np.sqrt(np.mean(known**2))) if len(known) else 0.0,
             forces=np.sqrt(means),
             error_over_deviation=(errors.get('deviation') or {}).get('error_over_deviation'),
+            test_over_training=((errors.get('verdict') or {}).get('test_over_training') or {}).get('force'),
             n_members=len(errors.get('members') or ()) or 2,
         )
 
@@ -89,9 +96,11 @@ def find_levels(settings: LevelSettings, held_out: HeldOut, seed: int = 0) -> di
     :param seed: of the resampling, which decides the error bars alone.
     :returns: ``lower``, ``upper`` (eV/Å), ``kind``, ``relative`` (None or eV/Å), ``reason``, ``warnings``, ``ratio``
         (None: fixed or not enough frames), ``ratio_error``, ``lower_error``, ``lower_from`` (``given``, ``error``,
-        ``floor``), ``error_at_lower`` (eV/Å, that the wanted share of frames at the lower level keeps), ``n_frames``,
-        ``quantile``, ``rank_correlation`` of deviation and error, ``error_over_deviation``, ``shares`` of the held-out
-        frames that the levels call accurate, candidate, failed.
+        ``floor``, ``between`` the two, ``largest`` deviation known), ``error_at_lower`` (eV/Å; the wanted share of
+        frames at the lower level errs by less), ``n_frames``, ``quantile``, ``rank_correlation`` of deviation and
+        error, ``error_over_deviation``, ``test_over_training``, ``shares`` of the held-out frames that the levels call
+        accurate, candidate, failed; of a calibration also ``accept_error``, ``reject_error``, ``by_error`` (level that
+        the error asks for), ``floor``, ``largest``, eV/Å.
     """
     d, e = _known(settings, held_out)
     report: dict[str, Any] = {
@@ -108,23 +117,20 @@ def find_levels(settings: LevelSettings, held_out: HeldOut, seed: int = 0) -> di
         'quantile': settings.quantile,
         'rank_correlation': rank_correlation(d, e),
         'error_over_deviation': held_out.error_over_deviation,
+        'test_over_training': held_out.test_over_training,
+        'reference_rms': held_out.reference_rms,
         'unit': 'eV/Å',
-        'warnings': [],
     }
-    if settings.kind == 'fixed':
-        report['reason'] = f'Levels {settings.lower:g} and {settings.upper:g} eV/Å were given.'
-    elif len(d) == 0:
-        report['reason'] = (
-            f'No held-out frame has both a deviation and an error, so the levels given for that case hold: '
-            f'{settings.lower:g} and {settings.upper:g} eV/Å.'
-        )
-        report['warnings'].append('The trust levels could not be calibrated: no held-out frame has forces.')
-    elif len(d) < settings.min_frames:
-        _from_few(report, settings, d)
-    else:
-        _calibrate(report, settings, held_out, d, e, seed)
+    if settings.kind == 'calibrated' and len(d) >= settings.min_frames:
+        report |= _calibrate(settings, held_out, d, e, seed)
+    elif settings.kind == 'calibrated' and len(d):
+        floor = settings.floor_factor * float(np.quantile(d, settings.floor_quantile))
+        lower = max(floor, settings.lower)
+        report |= {'lower': lower, 'upper': max(settings.upper, settings.upper_over_lower * lower), 'floor': floor}
+        report['lower_from'] = 'floor' if floor >= settings.lower else 'given'
     report['shares'] = _shares(d, report['lower'], report['upper'])
-    report['warnings'] += _warnings(held_out, report)
+    report['reason'] = explain_levels(report, settings)
+    report['warnings'] = warn_of_levels(report, settings, held_out.n_members)
     return report
 
 
@@ -157,72 +163,47 @@ def _known(settings: LevelSettings, held_out: HeldOut) -> tuple[FloatArray, Floa
     return d[known], e[known]
 
 
-def _from_few(report: dict[str, Any], settings: LevelSettings, d: FloatArray) -> None:
-    floor = settings.floor_factor * float(np.quantile(d, settings.floor_quantile))
-    lower = max(floor, settings.lower)
-    report |= {'lower': lower, 'upper': max(settings.upper, settings.upper_over_lower * lower)}
-    report['lower_from'] = 'floor' if floor >= settings.lower else 'given'
-    report['reason'] = (
-        f'Only {len(d)} held-out frames, {settings.min_frames} are needed for a calibration. Lower level '
-        f'{_plain(lower)} eV/Å: the larger of the one given for that case, {_plain(settings.lower)}, and '
-        f'{settings.floor_factor:g} times the deviation that {_percent(settings.floor_quantile)} of these frames keep, '
-        f'{_plain(floor)}; upper level {_plain(report["upper"])} eV/Å.'
-    )
-    report['warnings'].append(f'The trust levels rest on {len(d)} held-out frames: hold out more.')
-
-
-def _calibrate(
-    report: dict[str, Any], settings: LevelSettings, held_out: HeldOut, d: FloatArray, e: FloatArray, seed: int
-) -> None:
+def _calibrate(settings: LevelSettings, held_out: HeldOut, d: FloatArray, e: FloatArray, seed: int) -> dict[str, Any]:
     accept = settings.accept_error or settings.accept_over_rms * held_out.reference_rms
     reject = settings.reject_error or settings.reject_over_rms * held_out.reference_rms
-    ratio = conformal_ratio(d, e, settings.quantile)
+    ratio = max(conformal_ratio(d, e, settings.quantile), _LEAST_RATIO)
     floor = settings.floor_factor * float(np.quantile(d, settings.floor_quantile))
     picks = np.random.default_rng(seed).integers(len(d), size=(_RESAMPLED, len(d)))
     ratio_error = float(np.std([conformal_ratio(d[p], e[p], settings.quantile) for p in picks], ddof=1))
     floor_error = settings.floor_factor * float(np.std(np.quantile(d[picks], settings.floor_quantile, axis=1), ddof=1))
-    if ratio == 0:
-        ratio = float(np.finfo(float).tiny)
-    from_error = accept / ratio
-    lower = max(from_error, floor)
-    upper = max(reject / ratio, settings.upper_over_lower * lower)
-    by_floor = floor > from_error
-    report |= {
+    by_error, largest = accept / ratio, settings.largest_factor * float(d.max())
+    wanted = min(by_error, largest)
+    hunger = _hunger(settings, held_out.test_over_training) if wanted > 0 else 0.0
+    lower = wanted if floor <= wanted else floor ** (1 - hunger) * wanted**hunger
+    source = 'largest' if by_error > largest else 'error'
+    if floor > wanted and hunger < 1:
+        source = 'between' if hunger else 'floor'
+    part = {'floor': 0.0, 'between': hunger}.get(source, 1.0)
+    spread = (
+        0.0 if source == 'largest' else float(np.hypot(part * ratio_error / ratio, (1 - part) * floor_error / floor))
+    )
+    return {
         'lower': lower,
-        'upper': upper,
-        'lower_from': 'floor' if by_floor else 'error',
+        'upper': max(reject / ratio, settings.upper_over_lower * lower),
+        'lower_from': source,
+        'lower_error': lower * spread,
         'ratio': ratio,
         'ratio_error': ratio_error,
-        'lower_error': floor_error if by_floor else lower * ratio_error / ratio,
         'error_at_lower': ratio * lower,
         'accept_error': accept,
         'reject_error': reject,
+        'by_error': by_error,
         'floor': floor,
-        'largest_held_out': float(d.max()),
+        'largest': float(d.max()),
     }
-    rms = f' ({_plain(accept / held_out.reference_rms)} of the rms force component)' if held_out.reference_rms else ''
-    covered = (
-        f'{_percent(settings.quantile)} of {len(d)} held-out frames err by less than {_plain(ratio)} ± '
-        f'{_plain(ratio_error, 2)} times their deviation'
-    )
-    if by_floor:
-        report['reason'] = (
-            f'Lower level {_plain(lower)} eV/Å: {settings.floor_factor:g} times the deviation that '
-            f'{_percent(settings.floor_quantile)} of {len(d)} held-out frames keep. To promise the accepted error of '
-            f'{_plain(accept)} eV/Å{rms} it had to be {_plain(from_error)} eV/Å ({covered}), but then frames like '
-            f'the data would be candidates without end; frames below the level may err by {_plain(ratio * lower)} '
-            f'eV/Å. '
-        )
-    else:
-        report['reason'] = (
-            f'Lower level {_plain(lower)} eV/Å: {covered}, so that there the largest error of a force reaches the '
-            f'accepted {_plain(accept)} eV/Å{rms}. '
-        )
-    why = f'{settings.upper_over_lower:g} times the lower one'
-    if upper > settings.upper_over_lower * lower:
-        why = f'where that error reaches {_plain(reject)} eV/Å'
-    beyond = f', beyond the largest held-out deviation of {_plain(d.max())}: extrapolated' if upper > d.max() else ''
-    report['reason'] += f'Upper level {_plain(upper)} eV/Å: {why}{beyond}.'
+
+
+def _hunger(settings: LevelSettings, test_over_training: float | None) -> float:
+    """How much more data of the same kind would help, 0 to 1."""
+    if test_over_training is None:
+        return 0.0
+    part = (test_over_training - settings.floor_full) / (settings.floor_none - settings.floor_full)
+    return float(np.clip(part, 0.0, 1.0))
 
 
 def _shares(d: FloatArray, lower: float, upper: float) -> dict[str, float] | None:
@@ -230,37 +211,3 @@ def _shares(d: FloatArray, lower: float, upper: float) -> dict[str, float] | Non
         return None
     accurate, failed = float(np.mean(d < lower)), float(np.mean(d >= upper))
     return {'accurate': accurate, 'candidate': 1 - accurate - failed, 'failed': failed}
-
-
-def _warnings(held_out: HeldOut, report: Mapping[str, Any]) -> list[str]:
-    said = []
-    together = held_out.error_over_deviation
-    if together is not None and together > _ERR_TOGETHER:
-        alone = 1 / np.sqrt(max(1, held_out.n_members - 1))
-        said.append(
-            f'The members err together: the error of their mean is {_plain(together)} times their deviation (rms over '
-            f'all atoms), {_plain(alone)} if they erred independently. A small deviation then promises little: a '
-            'larger net, more steps or cleaner labels would help.'
-        )
-    rank = report['rank_correlation']
-    if rank is not None and rank < _SAYS_LITTLE and report['n_frames'] >= 20:
-        said.append(
-            f'Among the {report["n_frames"]} held-out frames the deviation says little about the error (rank '
-            f'correlation {rank:.2f}): selection by deviation is hardly better than a random one there.'
-        )
-    if report['lower_from'] == 'floor' and report.get('accept_error'):
-        over = report['error_at_lower'] / report['accept_error']
-        said.append(
-            f'Frames called accurate may err by {_plain(over)} times the accepted error: this committee cannot do '
-            'better on frames like its data yet.'
-        )
-    return said
-
-
-def _plain(value: float, digits: int = 3) -> str:
-    """A number of some significant digits, without an exponent as long as it is readable."""
-    return f'{float(f"{value:.{digits}g}"):g}'
-
-
-def _percent(share: float) -> str:
-    return f'{100 * share:g} %'

@@ -41,6 +41,9 @@ class LevelSettings(Settings):
     reject_over_rms: float = Field(1.0, gt=0, description='Instead: over the rms force component.')
     floor_quantile: float = Field(0.95, gt=0, le=1, description='Share of held-out frames that should be accurate.')
     floor_factor: float = Field(1.2, gt=0, description='Times the deviation of that quantile: least lower level.')
+    floor_full: float = Field(1.2, ge=1, description='Test over training error up to which that least level holds.')
+    floor_none: float = Field(1.6, gt=1, description='The same ratio from which on it does not.')
+    largest_factor: float = Field(2.0, ge=1, description='Lower level over the largest held-out deviation, at most.')
     upper_over_lower: float = Field(3.0, gt=1, description='Least ratio of the levels.')
     min_frames: int = Field(20, ge=2, description='Held-out frames that a calibration needs.')
     relative: float | None = Field(None, gt=0, description='Deviations relative to the forces, w in eV/Å.')
@@ -54,6 +57,8 @@ class LevelSettings(Settings):
             raise ValueError(f'reject_error ({reject:g}) must be above accept_error ({accept:g}) eV/Å')
         if accept is None and reject is None and self.reject_over_rms <= self.accept_over_rms:
             raise ValueError(f'reject_over_rms ({self.reject_over_rms:g}) must be above {self.accept_over_rms:g}')
+        if self.floor_none <= self.floor_full:
+            raise ValueError(f'floor_none ({self.floor_none:g}) must be above floor_full ({self.floor_full:g})')
         return self
 
 
