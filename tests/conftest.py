@@ -177,6 +177,42 @@ def python_code(aiida_code_installed, localhost):
     )
 
 
+@pytest.fixture
+def fake_code(aiida_code_installed, aiida_computer_local):
+    """Make a stand-in for ``dp``, ``lmp`` or a labeller a code; variables steer it, see tests/fakes/README.md."""
+    computer = aiida_computer_local(label='localhost-fakes')
+    computer.configure(use_login_shell=False, safe_interval=0)
+    computer.set_mpirun_command(['env'])
+    sys.path.insert(0, str(ROOT / 'tests' / 'fakes'))
+    from codes import fake_code_inputs
+
+    sys.path.pop(0)
+
+    def make(kind: str, label: str | None = None, **environment: object):
+        inputs = fake_code_inputs(kind, **environment)
+        return aiida_code_installed(label=label or f'fake-{kind}', computer=computer, **inputs)
+
+    return make
+
+
+@pytest.fixture
+def fake_dp_code(fake_code):
+    """Stand-in for DeePMD-kit's ``dp`` as an AiiDA code: a training takes a tenth of a second."""
+    return fake_code('dp')
+
+
+@pytest.fixture
+def fake_lmp_code(fake_code):
+    """Stand-in for a LAMMPS with ``pair_style deepmd`` as an AiiDA code."""
+    return fake_code('lmp')
+
+
+@pytest.fixture
+def fake_label_code(fake_code):
+    """Stand-in for the Python of the label engine ``ase`` as an AiiDA code."""
+    return fake_code('label')
+
+
 VASP_RUNS = ROOT / 'tests' / 'fixtures' / 'vasp_mock'
 
 
