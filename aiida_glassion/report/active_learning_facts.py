@@ -10,14 +10,14 @@ from aiida_glassion.report.active_learning import Loop, Part
 from aiida_glassion.report.figures.active_learning import Iteration
 from aiida_glassion.report.numbers import Number, find_number, read_number
 
-CLASSES = ('accurate', 'candidate', 'failed')
+CLASSES = ('accurate', 'candidate', 'failed', 'set_aside')
 COST_PARTS = ('train', 'explore', 'label', 'gate')
 ACTIONS = {
-    'repeat': 'the stage again, with the new data',
-    'gate': 'structures are to be judged',
-    'advance': 'on to the next stage',
+    'repeat': 'again, with new data',
+    'gate': 'judge structures',
+    'advance': 'next stage',
     'converged': 'converged',
-    'stuck': 'more data does not help',
+    'stuck': 'stuck',
 }
 """What an assessment may decide."""
 PARTS = {
@@ -272,11 +272,9 @@ def warnings_of(loop: Loop) -> list[str]:
         found.append(f'The loop {loop.exit_text}. Everything that it made is kept.')
     if loop.earlier:
         found.append(f'It continues an earlier loop of {len(loop.earlier)} iterations, which are not drawn here.')
-    gate = loop.last.get('gate') or {}
-    found += [f'Structures: {flag}' for flag in gate.get('flags') or []]
-    for record in loop.records[-1:]:
-        found += [str(warning) for warning in (record.get('levels') or {}).get('warnings') or []]
-        found += [str(warning) for warning in (record.get('decision') or {}).get('warnings') or []]
+    found += [f'Structures: {flag}' for flag in (loop.last.get('gate') or {}).get('flags') or []]
+    found += [f'Structures: {warning}' for warning in loop.gate.get('warnings') or []]
+    found += [f'Last selection: {warning}' for warning in (loop.last.get('selection') or {}).get('warnings') or []]
     failed = failures_of(loop)
     if failed:
         found.append(f'{len(failed)} failure{"s" if len(failed) > 1 else ""} on the way; see the ledger.')
@@ -297,7 +295,7 @@ def iteration_rows(loop: Loop) -> Iterator[dict[str, Any]]:
             'runs': exploration.get('runs'),
             'runs exploded': exploration.get('exploded'),
             'visited (frames)': (record.get('selection') or {}).get('visited'),
-            **{f'{name} (%)': _percent(fraction(record, name)) for name in CLASSES},
+            **{f'{name.replace("_", " ")} (%)': _percent(fraction(record, name)) for name in CLASSES},
             'lower level (eV/Å)': levels[0] if levels else None,
             'upper level (eV/Å)': levels[1] if levels else None,
             'labels before': labels_before(record),

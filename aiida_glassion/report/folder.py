@@ -16,7 +16,8 @@ from aiida_glassion.report.study_figures import StudyFigure
 
 PAGE = 'index.html'
 _VECTOR_MOST = 4
-"""An SVG so many times larger than the PNG is not put into the page: many points are smaller as a picture."""
+_VECTOR_FREE = 300_000
+"""An SVG beyond these bytes and so many times larger than the PNG is not put into the page: many points are not."""
 
 
 class ReportFolder:
@@ -58,7 +59,7 @@ class ReportFolder:
         if drawn.vector:
             svg = as_svg(drawn.figure).encode()
             self.save(f'{name}.svg', svg)
-            if len(svg) < _VECTOR_MOST * len(png):
+            if len(svg) < max(_VECTOR_FREE, _VECTOR_MOST * len(png)):
                 return drawn.title, drawn.caption, svg, 'svg+xml'
         return drawn.title, drawn.caption, png, 'png'
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
+from aiida.common.links import LinkType
 
 from aiida_glassion.data.frames import FramesData, as_frames
 from aiida_glassion.frames import Frames
@@ -314,7 +315,8 @@ def input_of(node: orm.ProcessNode, label: str) -> Any:
 
 def output_of(node: orm.ProcessNode, label: str) -> Any:
     """Output of a process by the label of its link, None where there is none."""
-    link = node.base.links.get_outgoing(link_label_filter=label).first()
+    made = (LinkType.CREATE, LinkType.RETURN)  # a call may have the label of an output
+    link = node.base.links.get_outgoing(link_type=made, link_label_filter=label).first()
     return None if link is None else link.node
 
 

@@ -52,8 +52,9 @@ def shares(median, lower, upper, width=0.42):
 
     accurate, known = below(lower), below(upper)
     counts = 8000 * np.diff([below(edge) for edge in EDGES])
+    aside = 0.1 * (known - accurate)
     return counts.round().astype(int).tolist(), {
-        'accurate': accurate, 'candidate': known - accurate, 'failed': 1 - known,
+        'accurate': accurate, 'candidate': known - accurate - aside, 'failed': 1 - known, 'set_aside': aside,
     }  # fmt: skip
 
 
@@ -106,7 +107,7 @@ def make_records() -> list[dict]:
             'exploration': {'runs': runs, 'finished': runs - exploded, 'left_trusted_region': 0, 'exploded': exploded,
                             'failed': 0},
             'selection': {'visited': 8000, **{name: round(8000 * part) for name, part in fractions.items()},
-                          'chosen': asked, 'discarded': {'similar': 30, 'close_contact': 4, 'known': 2},
+                          'chosen': asked, 'discarded': {'similar': 30, 'close_contact': 4, 'known': 2, 'detached': 0},
                           'fractions': fractions, 'histogram': histogram},
             'errors': {
                 'force': {'rmse': number(force, 0.06 * force), 'reference_rms': 2100.0},

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CLASS_COLOURS = {'accurate': COLOURS[2], 'candidate': COLOURS[4], 'failed': COLOURS[1]}
+_HATCHES = {'candidate': '///', 'failed': 'xxx', 'set_aside': '...'}
 MOST_FORMULAS = 6
 """More compositions than this are not drawn one by one: those with the largest errors at the end are."""
 _FLOOR = 0.01
@@ -36,7 +37,7 @@ _FLOOR = 0.01
 class Iteration:
     """What is drawn of an iteration.
 
-    :param shares: parts of the visited frames that are ``accurate``, ``candidate``, ``failed``; empty without any.
+    :param shares: parts of the visited frames by class (accurate, candidate, failed, set_aside); empty without any.
     :param limit: part that may be candidates before the stage is left.
     :param levels: trust levels, eV/Å.
     :param edges: of the histogram of largest force deviations, eV/Å, (n + 1,); ``counts`` (n,).
@@ -95,10 +96,10 @@ def shares_figure(iterations: Sequence[Iteration]) -> Figure:
     top, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.0, 1.1))
     x = np.array([iteration.number for iteration in drawn])
     bottom = np.zeros(len(drawn))
-    for name, colour in CLASS_COLOURS.items():
+    for name, colour in {**CLASS_COLOURS, 'set_aside': '#9AA3AC'}.items():
         shares = 100 * np.array([iteration.shares.get(name, 0.0) for iteration in drawn])
-        hatch = {'candidate': '///', 'failed': 'xxx'}.get(name, '')
-        top.bar(x, shares, 0.78, bottom, color=colour, label=name, hatch=hatch, edgecolor='white', linewidth=0)
+        style = {'color': colour, 'hatch': _HATCHES.get(name, ''), 'edgecolor': 'white', 'linewidth': 0}
+        top.bar(x, shares, 0.78, bottom, label=name.replace('_', ' '), **style)
         bottom += shares
     top.set_ylim(0, 100)
     top.set_ylabel('Visited frames (%)')
@@ -115,7 +116,7 @@ def shares_figure(iterations: Sequence[Iteration]) -> Figure:
     draw_stages(below, drawn, named=False)
     handles, labels = top.get_legend_handles_labels()
     lines, words = below.get_legend_handles_labels()
-    figure.legend([*handles, *lines], [*labels, *words], loc='outside lower center', ncols=4)
+    figure.legend([*handles, *lines], [*labels, *words], loc='outside lower center', ncols=5)
     return figure
 
 
