@@ -136,9 +136,14 @@ def find_levels(settings: LevelSettings, held_out: HeldOut, seed: int = 0) -> di
 
 def conformal_ratio(d: FloatArray, e: FloatArray, quantile: float) -> float:
     """The ⌈(n + 1) q⌉-th smallest ratio of error to deviation; the largest where n is too small for the share."""
-    ratios = np.sort(np.asarray(e, dtype=float) / np.asarray(d, dtype=float))
-    rank = int(np.ceil((len(ratios) + 1) * quantile - 1e-9))
-    return float(ratios[min(rank, len(ratios)) - 1])
+    return float(_conformal(np.asarray(e, dtype=float) / np.asarray(d, dtype=float), quantile))
+
+
+def _conformal(ratios: FloatArray, quantile: float) -> FloatArray:
+    n = ratios.shape[-1]
+    rank = min(int(np.ceil((n + 1) * quantile - 1e-9)), n) - 1
+    chosen: FloatArray = np.partition(ratios, rank, axis=-1)[..., rank]
+    return chosen
 
 
 def rank_correlation(d: FloatArray, e: FloatArray) -> float | None:
@@ -169,7 +174,7 @@ def _calibrate(settings: LevelSettings, held_out: HeldOut, d: FloatArray, e: Flo
     ratio = max(conformal_ratio(d, e, settings.quantile), _LEAST_RATIO)
     floor = settings.floor_factor * float(np.quantile(d, settings.floor_quantile))
     picks = np.random.default_rng(seed).integers(len(d), size=(_RESAMPLED, len(d)))
-    ratio_error = float(np.std([conformal_ratio(d[p], e[p], settings.quantile) for p in picks], ddof=1))
+    ratio_error = float(np.std(_conformal((e / d)[picks], settings.quantile), ddof=1))
     floor_error = settings.floor_factor * float(np.std(np.quantile(d[picks], settings.floor_quantile, axis=1), ddof=1))
     by_error, largest = accept / ratio, settings.largest_factor * float(d.max())
     wanted = min(by_error, largest)
