@@ -109,10 +109,10 @@ def _measure(
     every |= {('reference', name): frames for name, frames in reference.items()}
     r_max = min(analysis['r_max'], *(_smallest_height(frames) for frames in every.values()))
     seen = {key: blocked_rdf(frames, r_max, analysis['n_bins']) for key, frames in every.items()}
-    rdf = next(iter(seen.values()))[0]
-    mean = np.mean([rdf.g for rdf, _ in seen.values()], axis=0)
+    rdf = next(iter(seen.values())).rdf
+    mean = np.mean([blocked.rdf.g for blocked in seen.values()], axis=0)
     cutoffs, warnings = default_cutoffs(rdf.elements, rdf.r, mean, analysis['cutoffs'])
-    return {key: measure_glass(every[key], *seen[key], cutoffs) for key in every}, warnings
+    return {key: measure_glass(every[key], seen[key], cutoffs) for key in every}, warnings
 
 
 def _smallest_height(frames: Frames) -> float:

@@ -80,29 +80,52 @@ class MeasuredGlass:
         }
 
 
-def blocked_rdf(frames: Frames, r_max: float, n_bins: int) -> tuple[PartialRdf, FloatArray]:
-    """g(r) of all pairs, and g(r) seen from the atoms of each of eight blocks in space.
+@dataclass(frozen=True, eq=False)
+class BlockedRdf:
+    """g(r) of all pairs, and what each part of the glass contributes.
 
-    :returns: the rdf, and (n_types, n_blocks, n_types, n_bins): around the atoms of element i in block b, those of j.
-        NaN for blocks without atoms.
+    :param rdf: of the whole.
+    :param seen: (n_types, n_blocks, n_types, n_bins), g(r) around the atoms of element i in block b, of those of j; NaN
+        for blocks without atoms.
+    :param within: (n_types, n_bins), share of the pairs of like atoms that lie within one block; and ``within_total``
+        (n_bins,), of all pairs.
+    """
+
+    rdf: PartialRdf
+    seen: FloatArray
+    within: FloatArray
+    within_total: FloatArray
+
+
+def blocked_rdf(frames: Frames, r_max: float, n_bins: int) -> BlockedRdf:
+    """g(r) of all pairs, also as seen from the atoms of each of eight blocks in space.
+
+    :param frames: sampled glass.
+    :param r_max: Å.
+    :param n_bins: bins from 0 to ``r_max``.
     """
     n_blocks, n_types = 2**_SPLITS, len(frames.elements)
-    blocks = _blocks(frames)
+    kinds = frames.types * n_blocks + _blocks(frames)
     labels = [f'{element}{b}' for element in frames.elements for b in range(n_blocks)]
-    fine = partial_rdfs(
-        frames.positions, frames.cells, frames.types * n_blocks + blocks, labels, r_max, n_bins, frames.pbc
-    )
+    fine = partial_rdfs(frames.positions, frames.cells, kinds, labels, r_max, n_bins, frames.pbc)
+    shape = (n_types, n_blocks, n_types, n_blocks, n_bins)
     counts = fine.counts.reshape(n_types, n_blocks).astype(float)
     totals = counts.sum(axis=1)
     weight = counts / totals[:, None]
-    seen = np.einsum('ibjcr,jc->ibjr', fine.g.reshape(n_types, n_blocks, n_types, n_blocks, n_bins), weight)
+    seen = np.einsum('ibjcr,jc->ibjr', fine.g.reshape(shape), weight)
     g = np.einsum('ibjr,ib->ijr', seen, weight)
+    running = np.einsum('ibjcr,ib->ijr', fine.running.reshape(shape), weight)
+    same = np.einsum('ibibr,ib,ib->ir', fine.g.reshape(shape), counts, counts)
+    alike = np.einsum('iir,i,i->ir', g, totals, totals)
+    every = np.einsum('ijr,i,j->r', g, totals, totals)
     seen[counts == 0] = np.nan
-    running = np.einsum('ibjcr,ib->ijr', fine.running.reshape(n_types, n_blocks, n_types, n_blocks, n_bins), weight)
-    rdf = PartialRdf(
-        fine.r, fine.edges, g, None, running, frames.elements, totals.astype(int), fine.density, frames.n_frames
-    )
-    return rdf, seen
+    elements = frames.elements
+    rdf = PartialRdf(fine.r, fine.edges, g, None, running, elements, totals.astype(int), fine.density, frames.n_frames)
+    return BlockedRdf(rdf, seen, _ratio(same, alike), _ratio(same.sum(axis=0), every))
+
+
+def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
+    return np.asarray(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0))
 
 
 def _blocks(frames: Frames) -> npt.NDArray[np.int32]:
@@ -123,13 +146,11 @@ def _halves(part: npt.NDArray[np.integer[Any]], along: FloatArray) -> tuple[Any,
     return order[: len(order) // 2], order[len(order) // 2 :]
 
 
-def measure_glass(
-    frames: Frames, rdf: PartialRdf, seen: FloatArray, cutoffs: Mapping[tuple[str, str], float]
-) -> MeasuredGlass:
+def measure_glass(frames: Frames, blocked: BlockedRdf, cutoffs: Mapping[tuple[str, str], float]) -> MeasuredGlass:
     """Numbers of a glass with their errors.
 
     :param frames: sampled at equilibrium.
-    :param rdf: and ``seen``: of :func:`blocked_rdf`.
+    :param blocked: of these frames.
     :param cutoffs: Å by pair; the same for all glasses that are compared.
     """
     cells, types, elements = frames.cells, frames.types, frames.elements
@@ -137,7 +158,7 @@ def measure_glass(
         speciate(positions, cell, types, elements, cutoffs, frames.pbc)
         for positions, cell in zip(frames.positions, cells, strict=True)
     )
-    total, pairs = _curves(rdf, seen)
+    total, pairs = _curves(blocked)
     first = species[0]
     coordination, shares = {}, {}
     for element in elements:
@@ -155,7 +176,7 @@ def measure_glass(
             shares[f'anions {element}'] = {
                 name: _mean((classes == number).mean(axis=0)) for number, name in enumerate(CLASSES)
             }
-    return MeasuredGlass(rdf, total, pairs, coordination, shares, _density(frames), species, frames)
+    return MeasuredGlass(blocked.rdf, total, pairs, coordination, shares, _density(frames), species, frames)
 
 
 def _mean(per_atom: npt.ArrayLike, factor: float = 1.0) -> Value:
@@ -173,12 +194,14 @@ def _density(frames: Frames) -> Value | None:
     return Value(float(densities.mean()), _FROZEN_IN * float(densities.std(ddof=1)))
 
 
-def _curves(rdf: PartialRdf, seen: FloatArray) -> tuple[Curve, dict[str, Curve]]:
+def _curves(blocked: BlockedRdf) -> tuple[Curve, dict[str, Curve]]:
     """T(r) with errors from the spread among blocks.
 
-    A pair of like atoms is seen from both, which makes the blocks less independent than they look: its variance is
-    doubled, exact for counts without correlation. For unlike atoms the views from either end are averaged.
+    A pair of like atoms is counted from both its ends. Where they lie in two blocks, these are less independent than
+    they look: with a share w of the pairs within one block the variance is 2/(1 + w) times what the blocks say (exact
+    for counts without correlation). For unlike atoms the views from either end are averaged.
     """
+    rdf, seen = blocked.rdf, blocked.seen
     scale = 4 * np.pi * rdf.density * rdf.r
     shares = rdf.counts / rdf.counts.sum()
     n_types = len(rdf.elements)
@@ -186,12 +209,13 @@ def _curves(rdf: PartialRdf, seen: FloatArray) -> tuple[Curve, dict[str, Curve]]
     pairs = {}
     for i in range(n_types):
         for j in range(i, n_types):
-            both = 2 * variance[i, i] if i == j else (variance[i, j] + variance[j, i]) / 2
+            alike = variance[i, i] * 2 / (1 + blocked.within[i])
+            both = alike if i == j else (variance[i, j] + variance[j, i]) / 2
             name = '-'.join((rdf.elements[i], rdf.elements[j]))
             pairs[name] = Curve(scale * shares[j] * rdf.g[i, j], scale * shares[j] * np.sqrt(both))
     around = np.einsum('ibjr,j->ibr', seen, shares)
     total = np.einsum('i,j,ijr->r', shares, shares, rdf.g)
-    spread = 2 * sum(shares[i] ** 2 * _variance(around[i]) for i in range(n_types))
+    spread = sum(shares[i] ** 2 * _variance(around[i]) for i in range(n_types)) * 2 / (1 + blocked.within_total)
     return Curve(scale * total, scale * np.sqrt(spread)), pairs
 
 
