@@ -17,7 +17,8 @@ from aiida_glassion.functions.learning import assess_iteration
 from aiida_glassion.functions.selection import remember_frames, set_levels
 from aiida_glassion.kernels.learning.convergence_settings import iteration_to_compare, read_convergence
 from aiida_glassion.workchains.active_learning_build import earlier_inputs, fill_builder
-from aiida_glassion.workchains.active_learning_inputs import define_inputs, has_initial, name_of
+from aiida_glassion.workchains.active_learning_checks import has_initial
+from aiida_glassion.workchains.active_learning_inputs import define_inputs, name_of
 from aiida_glassion.workchains.active_learning_parts import LearningParts
 from aiida_glassion.workchains.active_learning_records import RECORDS_KEPT, reason_of
 from aiida_glassion.workchains.cost import cost_of
@@ -239,6 +240,7 @@ class ActiveLearningWorkChain(LearningParts):
             orm.Dict(self.ctx.settings['levels']),
             node.outputs.errors,
             node.outputs.parity,
+            self._seed('levels'),
             metadata=self._link('levels'),
         )
         levels = self.ctx.levels.get_dict()

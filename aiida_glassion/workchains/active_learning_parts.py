@@ -13,6 +13,7 @@ from aiida_glassion.calculations.deepmd_deviation import DeepmdDeviationCalculat
 from aiida_glassion.functions.dataset import split_dataset
 from aiida_glassion.functions.selection import select_candidates
 from aiida_glassion.kernels.learning.training_length import training_parameters
+from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.active_learning_inputs import name_of, seed_of
 from aiida_glassion.workchains.active_learning_records import LearningRecords
 from aiida_glassion.workchains.explore import ExploreWorkChain
@@ -63,8 +64,11 @@ class LearningParts(LearningRecords):
         inputs = AttributeDict(self.exposed_inputs(TrainWorkChain, namespace='train'))
         settings = inputs.settings.get_dict()
         warm = warm and len(self.ctx.frozen) >= settings['committee']
-        n_frames = sum(node.n_frames for node in self.ctx.training.values())
-        settings['parameters'] = training_parameters(settings['parameters'], n_frames, self.ctx.settings[passes], warm)
+        sizes = [(s['n_frames'], sum(s['counts'].values())) for n in self.ctx.training.values() for s in n.systems]
+        n_frames = sum(number for number, _ in sizes)
+        n_atoms = sum(number * atoms for number, atoms in sizes) / n_frames
+        changes = training_parameters(settings['parameters'], n_frames, self.ctx.settings[passes], warm, n_atoms)
+        settings['parameters'] = protocols.merge(settings['parameters'], changes, 'parameters.')
         settings['split']['validation_fraction'] = 0
         inputs.settings = orm.Dict(settings)
         inputs.datasets, inputs.test = dict(self.ctx.training), dict(self.ctx.test)
