@@ -70,12 +70,13 @@ class MdParser(Parser):
         if self.out_of_trust is not None:
             progress = self._only_up_to(self.out_of_trust, progress)
             thermo = lammps_deviation.up_to(thermo, self.out_of_trust)
-        fault = lammps_thermo.find_fault(thermo, lammps_thermo.Limits.of(self.schedule))
+        fault = lammps_thermo.locate_fault(thermo, lammps_thermo.Limits.of(self.schedule))
+        self.fault_step = None if fault is None else fault.step
 
         self.symbols, self.types = self._atoms()
         self._out_thermo(thermo)
         self._out_frames(folder)
-        if progress.finished and 'trajectory' in self.outputs:
+        if progress.finished and fault is None and 'trajectory' in self.outputs:
             self._find_missing_frames()
         self._out_deviations(deviations, progress)
         final = self._final(folder) if progress.finished else None
@@ -105,10 +106,13 @@ class MdParser(Parser):
     def _out_deviations(self, deviations: Deviations | None, progress: lammps_thermo.Progress) -> None:
         if deviations is None:
             return
+        if self.fault_step is not None:  # what comes after depends on when the run was stopped, and teaches nothing
+            sound = deviations['step'] < self.fault_step
+            deviations = {name: array[sound] for name, array in deviations.items()}
         every = deviation_interval(self.node.inputs, self.schedule)
         begun = self.start.step if self.start is not None and not self.start.fresh else 0
         missing = lammps_deviation.missing_records(deviations, every, begun, progress.step)
-        if progress.finished and len(missing):
+        if progress.finished and self.fault_step is None and len(missing):
             self.problems.append(
                 f'{lammps_deviation.DEVIATION_FILE}: {len(missing)} records missing from step {missing[0]}'
             )
@@ -175,6 +179,7 @@ class MdParser(Parser):
             if frames is None or frames.steps is None:
                 continue
             last = plan.last if self.out_of_trust is None else min(plan.last, self.out_of_trust.step)
+            last = last if self.fault_step is None else min(last, self.fault_step - 1)
             keep = ((frames.steps > plan.first) | (not parts and self.start is None)) & (frames.steps <= last)
             if not keep.any():
                 continue
@@ -213,11 +218,13 @@ class MdParser(Parser):
             return None
         return replace(frames[-1], times=np.array([self.schedule.duration]), steps=np.array([self.schedule.last_step]))
 
-    def _results(self, log: Log, progress: lammps_thermo.Progress, fault: tuple[str, str] | None) -> dict[str, Any]:
+    def _results(self, log: Log, progress: lammps_thermo.Progress, fault: lammps_thermo.Fault | None) -> dict[str, Any]:
         blocks = [block for block in log.blocks if block.seconds and block.n_steps and block.n_atoms]
         seconds = sum(block.seconds or 0.0 for block in blocks)
         work = sum((block.n_steps or 0) * (block.n_atoms or 0) for block in blocks)
         restart = None if self.out_of_trust else newest_restart(self.schedule, progress, self.start)
+        if restart is not None and self.fault_step is not None and restart.step >= self.fault_step:
+            restart = None
         frames = as_frames(self.node.inputs.configuration)
         return {
             'finished': progress.finished,
@@ -226,7 +233,7 @@ class MdParser(Parser):
             'steps_wanted': self.schedule.last_step,
             'stages_done': list(progress.done),
             'newest_restart': None if restart is None else asdict(restart),
-            'fault': None if fault is None else fault[1],
+            'fault': None if fault is None else fault.reason,
             'left_trusted_region': None if self.out_of_trust is None else asdict(self.out_of_trust),
             'loop_seconds': seconds,
             'wall_seconds': log.wall_seconds,
@@ -240,7 +247,7 @@ class MdParser(Parser):
         }
 
     def _exit_code(
-        self, log: Log, progress: lammps_thermo.Progress, fault: tuple[str, str] | None, has_final: bool
+        self, log: Log, progress: lammps_thermo.Progress, fault: lammps_thermo.Fault | None, has_final: bool
     ) -> ExitCode | None:
         codes = self.exit_codes
         named = {'not_a_number': codes.ERROR_NOT_A_NUMBER, 'runaway': codes.ERROR_RUNAWAY}
@@ -255,7 +262,7 @@ class MdParser(Parser):
             hint = ''.join(f'. {text}' for phrase, text in hints.items() if phrase in error)
             return codes.ERROR_LAMMPS.format(reason=reason + hint)
         if fault is not None:
-            return named[fault[0]].format(reason=fault[1])
+            return named[fault.kind].format(reason=fault.reason)
         if progress.finished and (self.problems or not has_final):
             return codes.ERROR_FRAMES_DAMAGED.format(reason='; '.join(self.problems))
         if progress.finished:

@@ -33,7 +33,8 @@ class MdWorkChain(BaseRestartWorkChain):
     """Run a schedule to its end.
 
     A run that broke off (walltime, kill, node failure) goes on from its newest whole restart file; one that exploded
-    is retried with a shorter timestep. The pieces are joined without lost or doubled frames.
+    is retried with a shorter timestep, and keeps the frames before if that explodes too. The pieces are joined without
+    lost or doubled frames.
     """
 
     _process_class = MdCalculation
@@ -86,6 +87,7 @@ class MdWorkChain(BaseRestartWorkChain):
         self.ctx.idle = 0
         self.ctx.softer = 0
         self.ctx.pieces = []
+        self.ctx.abandoned = []
 
     def inspect_process(self) -> ExitCode | None:
         """Note the piece, let the handlers decide; what there is comes out even if the run fails."""
@@ -94,6 +96,8 @@ class MdWorkChain(BaseRestartWorkChain):
             self.ctx.pieces.append({'pk': node.pk, **self.ctx.offset, 'until': None})
         code = super().inspect_process()
         if code is not None and code.status:
+            if code.status == self.exit_codes.ERROR_EXPLODED.status:
+                self._take_the_furthest()
             self._out_what_there_is()
         return code
 
@@ -217,12 +221,23 @@ class MdWorkChain(BaseRestartWorkChain):
         for stage in content['stages']:
             if stage.get('timestep') is not None:
                 stage['timestep'] *= factor
+        self.ctx.abandoned.append(self.ctx.pieces)
         self.ctx.pieces = []
         self.ctx.reached = 0
         self.ctx.offset = {'step': 0, 'time': 0.0, 'stages': [0, 0, *range(len(content['stages']) - 2)]}
         self._set_schedule(read_schedule(content).model_dump())
         self.ctx.inputs.pop('restart', None)
         self.ctx.inputs.keep_velocities = orm.Bool(False)
+
+    def _take_the_furthest(self) -> None:
+        """Of a run that explodes in every attempt, the one that left most frames, up to where it exploded."""
+        most = 0
+        for attempt in (self.ctx.pieces, *reversed(self.ctx.abandoned)):
+            frames = [_n_frames(orm.load_node(piece['pk'])) for piece in attempt]
+            if sum(frames) > most:
+                most = sum(frames)
+                last = max(i for i, number in enumerate(frames) if number)
+                self.ctx.pieces = [*attempt[:last], {**attempt[last], 'until': None}]
 
     def _set_schedule(self, content: dict[str, Any]) -> None:
         self.ctx.schedule = content
@@ -249,3 +264,7 @@ class MdWorkChain(BaseRestartWorkChain):
         for name in ('trajectory', 'thermo', 'deviations', 'results', 'final', 'remote_folder', 'retrieved'):
             if name in joined or name in last:
                 self.out(name, joined.get(name, last.get(name)))
+
+
+def _n_frames(node: orm.CalcJobNode) -> int:
+    return int(node.outputs.trajectory.n_frames) if 'trajectory' in node.outputs else 0

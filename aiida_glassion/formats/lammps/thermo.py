@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -177,20 +177,40 @@ class Limits:
         return cls(temperature=max(5 * highest, highest + 3000.0))
 
 
+class Fault(NamedTuple):
+    """Where a run went wrong.
+
+    :param kind: ``not_a_number`` or ``runaway``.
+    :param reason: a sentence with step, value and limit.
+    :param step: integration step of the row.
+    """
+
+    kind: str
+    reason: str
+    step: int
+
+
 def find_fault(thermo: dict[str, npt.NDArray[Any]], limits: Limits) -> tuple[str, str] | None:
     """Look for a run that went wrong without LAMMPS noticing.
 
     :returns: (`not_a_number` or `runaway`, a sentence with step, value and limit), or None. Minimisations are let be.
     """
+    fault = locate_fault(thermo, limits)
+    return None if fault is None else (fault.kind, fault.reason)
+
+
+def locate_fault(thermo: dict[str, npt.NDArray[Any]], limits: Limits) -> Fault | None:
+    """As :func:`find_fault`, with the step."""
     dynamic = thermo['iteration'] == 0
     for name in ('temperature', 'pressure', 'potential_energy'):
         bad = np.flatnonzero(~np.isfinite(thermo[name]) & dynamic)
         if len(bad):
-            return 'not_a_number', f'{name} is {thermo[name][bad[0]]} at step {thermo["step"][bad[0]]}'
+            step = int(thermo['step'][bad[0]])
+            return Fault('not_a_number', f'{name} is {thermo[name][bad[0]]} at step {step}', step)
     for name, limit in (('temperature', limits.temperature), ('pressure', limits.pressure)):
         beyond = np.flatnonzero((np.abs(thermo[name]) > limit) & dynamic & (thermo['step'] > 0))
         if len(beyond):
-            where = beyond[0]
-            value, unit = thermo[name][where], UNITS[name]
-            return 'runaway', f'{name} {value:.4g} {unit} at step {thermo["step"][where]}, limit {limit:.4g} {unit}'
+            value, step, unit = thermo[name][beyond[0]], int(thermo['step'][beyond[0]]), UNITS[name]
+            reason = f'{name} {value:.4g} {unit} at step {step}, limit {limit:.4g} {unit}'
+            return Fault('runaway', reason, step)
     return None
