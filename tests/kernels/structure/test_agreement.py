@@ -11,32 +11,6 @@ from aiida_glassion.kernels.structure.anions import default_cutoffs
 from aiida_glassion.kernels.structure.measured import blocked_rdf, measure_glass
 from aiida_glassion.kernels.structure.rdf import partial_rdfs
 
-FCC = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-BONDS = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / 8
-SITES = np.concatenate([FCC, FCC + 0.25, (FCC[:, None] + BONDS[None]).reshape(-1, 3)])
-
-
-def network(seed, scale=1.0, opened=0.0, repeats=3, n_frames=5, breathing=0.0, disorder=0.15):
-    """Frames of a SiO2 network (β-cristobalite) whose atoms are frozen in at random places around their sites.
-
-    :param opened: share of the oxygen that is torn off one of its two silicon.
-    :param breathing: relative change of the lengths from frame to frame.
-    """
-    rng = np.random.default_rng(seed)
-    shifts = np.stack(np.meshgrid(*[np.arange(repeats)] * 3, indexing='ij'), axis=-1).reshape(-1, 3)
-    positions = (shifts[:, None] + SITES[None]).reshape(-1, 3) * 7.16
-    symbols = (['Si'] * 8 + ['O'] * 16) * len(shifts)
-    if opened:
-        oxygen = rng.permutation(np.flatnonzero(np.array(symbols) == 'O'))
-        chosen = oxygen[: round(opened * len(oxygen))]
-        # turned to the other side of one of its two silicon, it is 1.55 Å from it and 3 Å from the next
-        positions[chosen] -= 2 * 7.16 * BONDS[(chosen % 24 - 8) % 4]
-    positions = positions + rng.normal(size=positions.shape) * disorder / np.sqrt(3)
-    thermal = rng.normal(size=(n_frames, *positions.shape)) * 0.03
-    sizes = scale * (1 + breathing * rng.normal(size=n_frames))
-    cells = np.eye(3)[None] * 7.16 * repeats * sizes[:, None, None]
-    return Frames(tuple(symbols), (positions + thermal) * sizes[:, None, None], cells)
-
 
 def gas(seed, n=300, n_frames=1):
     rng = np.random.default_rng(seed)
@@ -67,7 +41,7 @@ def test_r_chi_by_its_definition():
     assert r_chi(np.zeros(3), np.zeros(3)) == 0
 
 
-def test_rdf_from_blocks_is_the_rdf():
+def test_rdf_from_blocks_is_the_rdf(network):
     frames = network(1)
     blocked = blocked_rdf(frames, 6.0, 120)
     rdf, seen = blocked.rdf, blocked.seen
@@ -92,7 +66,7 @@ def test_expected_difference_is_what_independent_samples_show():
         assert observed == pytest.approx(expected, rel=0.1), name
 
 
-def test_errors_of_counts_are_those_of_a_binomial():
+def test_errors_of_counts_are_those_of_a_binomial(network):
     """A third of the oxygen torn off at random: the share's error is √(p(1−p)/N)."""
     (glass,) = measure(network(2, opened=1 / 3))
     share = glass.shares['anions O']['terminal']
@@ -102,14 +76,14 @@ def test_errors_of_counts_are_those_of_a_binomial():
     assert glass.coordination['Si'].mean == pytest.approx(4 - 2 / 3, abs=0.02)
 
 
-def test_no_error_is_zero_where_so_few_atoms_were_counted():
+def test_no_error_is_zero_where_so_few_atoms_were_counted(network):
     (glass,) = measure(network(3))
     assert glass.coordination['Si'].mean == 4
     assert glass.coordination['Si'].error == pytest.approx(1 / 216)
 
 
 @pytest.mark.parametrize('seed', range(3))
-def test_glasses_that_differ_by_chance_only_agree(seed):
+def test_glasses_that_differ_by_chance_only_agree(network, seed):
     found = compare(*(network(10 * seed + i, breathing=1e-3) for i in range(3)))
     assert set(found) == {
         'rdf_total', 'rdf_O-O', 'rdf_O-Si', 'rdf_Si-Si', 'coordination_Si', 'anions_O', 'clusters_Si', 'qn_Si',
@@ -119,13 +93,13 @@ def test_glasses_that_differ_by_chance_only_agree(seed):
     assert all(criterion['resolved'] for name, criterion in found.items() if name != 'rdf_Si-Si')
 
 
-def test_small_cells_that_differ_by_chance_only_agree_and_are_called_unresolved():
+def test_small_cells_that_differ_by_chance_only_agree_and_are_called_unresolved(network):
     found = compare(network(1, repeats=1, disorder=0.4), network(2, repeats=1, disorder=0.4))
     assert [criterion['words'] for criterion in found.values() if not criterion['met']] == []
     assert not found['rdf_total']['resolved']
 
 
-def test_another_density_is_seen():
+def test_another_density_is_seen(network):
     found = compare(network(1, breathing=1e-3), network(2, scale=1.03, breathing=1e-3))
     assert not found['density']['met']
     assert found['density']['value'] == pytest.approx(3 * 0.03, rel=0.1)
@@ -134,11 +108,11 @@ def test_another_density_is_seen():
     assert 'g/cm³' in found['density']['words']
 
 
-def test_density_is_not_judged_at_fixed_volume():
+def test_density_is_not_judged_at_fixed_volume(network):
     assert 'density' not in compare(network(1), network(2))
 
 
-def test_broken_bonds_are_seen():
+def test_broken_bonds_are_seen(network):
     found = compare(network(1), network(2), network(3, opened=0.2))
     wrong = {name for name, criterion in found.items() if not criterion['met']}
     assert {'coordination_Si', 'anions_O', 'qn_Si', 'rdf_O-Si'} <= wrong
@@ -147,7 +121,7 @@ def test_broken_bonds_are_seen():
     assert ' of b and c' in found['anions_O']['words'] or ' of a and c' in found['anions_O']['words']
 
 
-def test_members_that_agree_may_both_differ_from_the_reference():
+def test_members_that_agree_may_both_differ_from_the_reference(network):
     members, reference = (network(1, opened=0.2), network(2, opened=0.2)), network(3)
     assert all(criterion['met'] for criterion in compare(*members).values())
     found = compare(*members, reference=reference)
@@ -155,6 +129,6 @@ def test_members_that_agree_may_both_differ_from_the_reference():
     assert 'the reference' in found['coordination_Si']['words']
 
 
-def test_limits_are_inputs():
+def test_limits_are_inputs(network):
     wide = {'coordination': 1.0, 'anions': 0.3, 'qn': 1.0, 'rdf_total': 100.0, 'rdf_pair': 100.0}
     assert all(criterion['met'] for criterion in compare(network(1), network(3, opened=0.2), **wide).values())
