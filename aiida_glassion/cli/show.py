@@ -56,8 +56,10 @@ def room_for(node: Any) -> tuple[Callable[[Any], dict[str, Any]], Callable[..., 
     from aiida.orm import ProcessNode
 
     from aiida_glassion.cli import (
+        show_active_learning,
         show_data,
         show_dataset,
+        show_explore,
         show_glass,
         show_initial_data,
         show_label,
@@ -76,6 +78,9 @@ def room_for(node: Any) -> tuple[Callable[[Any], dict[str, Any]], Callable[..., 
         return show_data.frames_summary, show_data.frames_tables
     if isinstance(node, ProcessNode):
         rooms: dict[str, tuple[Any, Any]] = {
+            'ActiveLearningWorkChain': (show_active_learning.loop_summary, show_active_learning.loop_tables),
+            'ExploreWorkChain': (show_explore.explore_summary, show_explore.explore_tables),
+            'StructureGateWorkChain': (show_explore.gate_summary, show_explore.gate_tables),
             'InitialDataWorkChain': (show_initial_data.initial_data_summary, show_initial_data.initial_data_tables),
             'LabelWorkChain': (show_label.label_summary, show_label.label_tables),
             'MeltQuenchWorkChain': (show_glass.glass_summary, show_glass.glass_tables),

@@ -15,7 +15,7 @@ from aiida_glassion.report.study import content_of, exit_text_of, input_of, outp
 from aiida_glassion.report.training import TRAINING, Training, read_training
 
 LOOP, EXPLORATION, GATE = 'ActiveLearningWorkChain', 'ExploreWorkChain', 'StructureGateWorkChain'
-INITIAL, FINAL = 'initial', 'final'
+LABELLING, FINAL = 'LabelWorkChain', 'final_train'
 _SHOWN_OUTPUTS = ('potentials__', 'frozen__', 'report', 'errors', 'parity')
 _LABEL = re.compile(r'iteration_(\d+)_(.+)')
 
@@ -155,8 +155,7 @@ def read_loop(node: orm.ProcessNode) -> Loop:
     loop.earlier = _ordered(
         link.node for link in node.base.links.get_incoming().all() if link.link_label.startswith('earlier__iterations')
     )
-    for label, child in children:
-        _read_child(loop, label, child)
+    _read_children(loop, children)
     loop.data = _data(node)
     for link in node.base.links.get_outgoing().all():
         if link.link_label.startswith(('potentials__', 'frozen__')) or link.link_label in (
@@ -210,20 +209,34 @@ def _part(label: str, node: orm.ProcessNode) -> Part:
     )
 
 
-def _read_child(loop: Loop, label: str, node: orm.ProcessNode) -> None:
-    match = _LABEL.fullmatch(label)
-    number = int(match[1]) if match else 0
-    if node.process_label == TRAINING:
-        if label.startswith(FINAL) or not loop.final:
-            loop.training, loop.final = read_training(node), label.startswith(FINAL)
-    elif node.process_label == EXPLORATION:
-        runs = content_of(output_of(node, 'report')).get('runs') or {}
-        loop.programs[number] = {name: str(run.get('program', '')) for name, run in runs.items()}
-    elif node.process_label == GATE:
+def _read_children(loop: Loop, children: list[tuple[str, orm.ProcessNode]]) -> None:
+    """What explorations and labellings reported, the newest gate, and the final training or else the newest."""
+    trainings, gates = {}, {}
+    for label, node in children:
+        match = _LABEL.fullmatch(label)
+        number = int(match[1]) if match else 0
+        if node.process_label == TRAINING:
+            trainings[label] = node
+        elif node.process_label == GATE:
+            gates[number] = node
+        elif node.process_label == EXPLORATION:
+            runs = content_of(output_of(node, 'report')).get('runs') or {}
+            loop.programs[number] = {name: str(run.get('program', '')) for name, run in runs.items()}
+        elif node.process_label == LABELLING:
+            loop.ledgers[number] = content_of(output_of(node, 'ledger'))
+    if trainings:
+        loop.final = FINAL in trainings
+        loop.training = read_training(trainings.get(FINAL) or _newest_tested(list(trainings.values())))
+    if gates:
+        number, node = max(gates.items())
         loop.gate = {**content_of(output_of(node, 'report')), 'pk': node.pk, 'iteration': number}
         loop.gate_curves = gate_curves(node)
-    elif node.process_label == 'LabelWorkChain':
-        loop.ledgers[number] = content_of(output_of(node, 'ledger'))
+
+
+def _newest_tested(trainings: list[orm.ProcessNode]) -> orm.ProcessNode:
+    """The last training with errors; without any, the last."""
+    tested = [node for node in trainings[-2:] if output_of(node, 'errors') is not None]
+    return (tested or trainings)[-1]
 
 
 def gate_curves(node: orm.ProcessNode) -> dict[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from aiida_glassion.report.active_learning_facts import (
     total_cost,
 )
 from aiida_glassion.report.markup import Figure, Markup, element, html, named_figure, table
-from aiida_glassion.report.numbers import Number, find_number, format_number
+from aiida_glassion.report.numbers import find_number, format_number, value_text
 
 Figures = Mapping[str, Figure]
 
@@ -174,18 +174,9 @@ def criteria_table(criteria: Iterable[Any]) -> Markup:
         if isinstance(entry, Mapping):
             mark, kind = ('✓', 'good') if entry.get('met') else ('✗', 'bad')
             name = str(entry.get('name', '')).replace('_', ' ')
-            numbers = (limit_text(entry.get(key)) for key in ('value', 'limit'))
+            numbers = (value_text(entry.get(key)) for key in ('value', 'limit'))
             rows.append((name, element('span', mark, class_=kind), *numbers, entry.get('words', '')))
     return table(('Criterion', 'Met', 'Value', 'Limit', 'In words'), rows) if rows else missing('No criteria yet.')
-
-
-def limit_text(value: Any) -> str:
-    """A value or limit of a criterion."""
-    if isinstance(value, bool):
-        return 'yes' if value else 'no'
-    if isinstance(value, (int, float)):
-        return format_number(Number(float(value)), 3) if isinstance(value, float) else str(value)
-    return '–' if value is None else str(value)
 
 
 def cost_section(loop: Loop, figures: Figures) -> Markup:

@@ -81,6 +81,15 @@ def format_number(number: Number | None, digits: int = 4, like: Number | None = 
     return _minus(f'{number.value:.{places}f}') + error
 
 
+def value_text(value: Any) -> str:
+    """A value or limit of a criterion: a number, yes or no, or words."""
+    if isinstance(value, bool):
+        return 'yes' if value else 'no'
+    if isinstance(value, float):
+        return format_number(Number(value), 3) if math.isfinite(value) else '–'
+    return '–' if value is None else str(value)
+
+
 def _places(number: Number) -> int | None:
     """Decimal places that the error leaves; None without error, or where powers of ten read better."""
     if number.error is None or not math.isfinite(number.error) or number.error <= 0:

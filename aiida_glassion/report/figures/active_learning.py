@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CLASS_COLOURS = {'accurate': COLOURS[2], 'candidate': COLOURS[4], 'failed': COLOURS[1]}
-_HATCHES = {'candidate': '///', 'failed': 'xxx', 'set_aside': '...'}
+_HATCHES = {'candidate': '///', 'failed': 'xxx', 'set_aside': '---'}
 MOST_FORMULAS = 6
 """More compositions than this are not drawn one by one: those with the largest errors at the end are."""
 _FLOOR = 0.01

@@ -13,7 +13,7 @@ from aiida_glassion.report.figures.style import COLOURS, PAGE_WIDTH, empty_figur
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_HATCHES = ('', '///', '...', 'xxx', '\\\\\\', '+++', 'ooo')
+_HATCHES = ('', '///', '\\\\\\', 'xxx', '---', '+++', '|||')
 MOST_ORIGINS = 7
 """Rarer origins than these are drawn together."""
 
