@@ -1,4 +1,4 @@
-"""Run every benchmark, one after the other: ``python -m benchmarks``."""
+"""Run every benchmark, one after the other: ``python -m benchmarks``; modules without a main program are left out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-for script in sorted(Path(__file__).parent.glob('[!_]*.py')):
+HERE = Path(__file__).parent
+
+for script in sorted(HERE.glob('[!_]*.py')):
+    if "__name__ == '__main__'" not in script.read_text(encoding='utf-8'):
+        continue
     print(f'== {script.name}', flush=True)
-    subprocess.run([sys.executable, str(script), *sys.argv[1:]], check=True)
+    command = [sys.executable, '-m', f'benchmarks.{script.stem}', *sys.argv[1:]]
+    subprocess.run(command, cwd=HERE.parent, check=True)
