@@ -123,12 +123,17 @@ def criteria_rows(judged: Mapping[str, Any]) -> Iterator[list[str]]:
 
     :param judged: with ``criteria``: name, value, limit, met, words.
     """
+    from aiida_glassion.report.active_learning_facts import criterion_name
     from aiida_glassion.report.numbers import value_text
 
     for entry in judged.get('criteria') or []:
         mark = '✓' if entry.get('met') else '✗'
-        name = str(entry.get('name', '')).replace('_', ' ')
-        yield [f'{mark} {name}', value_text(entry.get('value')), value_text(entry.get('limit')), entry.get('words', '')]
+        yield [
+            f'{mark} {criterion_name(entry)}',
+            value_text(entry.get('value')),
+            value_text(entry.get('limit')),
+            entry.get('words', ''),
+        ]
 
 
 def _failures(content: Mapping[str, Any], everything: bool) -> list[RenderableType]:

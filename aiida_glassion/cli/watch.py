@@ -11,6 +11,8 @@ import click
 from aiida_glassion.cli.errors import GlassionError
 from aiida_glassion.cli.profile import load, profile_option
 from aiida_glassion.cli.terminal import console
+from aiida_glassion.cli.watch_active_learning import loop_rows, loop_totals, place_lines, remark
+from aiida_glassion.cli.watch_plan import LOOP
 from aiida_glassion.cli.watch_rows import DONE, FAILED, RUNNING, WAITING, Row, Totals, rows_of, totals_of
 from aiida_glassion.cli.watch_tree import Task, TreeReader
 
@@ -98,9 +100,11 @@ def snapshot(task: Task, problems: list[str]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    rows = rows_of(task)
-    totals = totals_of(rows)
-    parts: list[RenderableType] = [_title(task), _table(rows, wide=console().width >= 100)]
+    is_loop = task.process == LOOP
+    rows = loop_rows(task) if is_loop else rows_of(task)
+    totals = loop_totals(task, rows) if is_loop else totals_of(rows)
+    parts: list[RenderableType] = [_title(task), *(Text(f'  {line}') for line in place_lines(task))]
+    parts += [_table(rows, wide=console().width >= 100)]
     parts += [Text(f'  ✗ {row.name}: {row.reason}', style='red') for row in rows if row.reason]
     parts += [Text(f'  ! {problem}', style='yellow') for problem in problems]
     parts.append(_summary(task, totals))
@@ -126,7 +130,7 @@ def _table(rows: list[Row], wide: bool) -> RenderableType:
     table.add_column('stage', no_wrap=True)
     if wide:
         table.add_column('', width=10)
-    table.add_column('steps', justify='right', no_wrap=True)
+    table.add_column('done', justify='right', no_wrap=True)
     table.add_column('T / K', justify='right', no_wrap=True)
     table.add_column('steps/s', justify='right', no_wrap=True)
     table.add_column('ns/day', justify='right', no_wrap=True)
@@ -159,7 +163,7 @@ def _summary(task: Task, totals: Totals) -> RenderableType:
         )
     text.append(counts)
     if task.is_working and totals.left is not None:
-        text.append(f'; about {duration(totals.left)} left')
+        text.append(f'; about {duration(totals.left)} left{remark(task) if task.process == LOOP else ""}')
     if task.is_done:
         text.append(f'\n✓ ended well. Next: glassion show {task.pk}', style='green')
     elif task.failure:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aiida_glassion.cli.progress import JobProgress, job_progress, read_remote
+from aiida_glassion.cli.watch_plan import LOOP, PLANNED, Place, planned_of, read_place
 from aiida_glassion.cli.watch_training import TRAININGS, Learning, learning_of_ended, read_learning, steps_of
 from aiida_glassion.schedule import Schedule, read_schedule
 
@@ -29,6 +31,9 @@ class Task:
     :param reached: ps of the schedule that an ended MD job came to.
     :param progress: of a running MD job.
     :param learning: of a training, or one of its jobs.
+    :param planned: of a part of an active learning: how much each of its jobs gives, by label.
+    :param place: of an active learning: where it is.
+    :param started: when it began; ``ended``: None while it runs.
     :param children: what it called, in order.
     """
 
@@ -44,6 +49,10 @@ class Task:
     reached: float | None = None
     progress: JobProgress | None = None
     learning: Learning | None = None
+    planned: dict[str, int] | None = None
+    place: Place | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
     children: tuple[Task, ...] = field(default=())
 
     @property
@@ -55,6 +64,11 @@ class Task:
     def is_done(self) -> bool:
         """Whether it ended well."""
         return self.state == 'finished' and self.exit_status == 0
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, s; None while it runs."""
+        return None if self.started is None or self.ended is None else (self.ended - self.started).total_seconds()
 
     @property
     def failure(self) -> str | None:
@@ -76,6 +90,7 @@ class TreeReader:
         self._stack = ExitStack()
         self._transports: dict[int, Any] = {}
         self._ended: dict[int, Task] = {}
+        self._planned: dict[int, dict[str, int]] = {}
         self.problems: list[str] = []
 
     def __enter__(self) -> TreeReader:
@@ -84,9 +99,11 @@ class TreeReader:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def read(self, pk: int, label: str = '') -> Task:
+    def read(self, pk: int, label: str = '', within: str = '') -> Task:
         """Tree below a process.
 
+        :param within: name of the class of the process that called it. Of an active learning only the parts that run
+            are read with all that they called: those that ended may be tens of thousands.
         :raises aiida.common.exceptions.NotExistent: no such node.
         """
         from aiida.orm import CalcJobNode, load_node
@@ -104,13 +121,29 @@ class TreeReader:
             job_state=_job_state(node) if isinstance(node, CalcJobNode) else None,
             schedule=_schedule(node),
             settings=node.inputs.settings.get_dict() if 'settings' in node.inputs else None,
-            children=tuple(self.read(child, name) for child, name in _called(node)),
+            children=()
+            if within == LOOP and node.is_terminated
+            else tuple(self.read(child, name, str(node.process_label)) for child, name in _called(node)),
+            started=node.ctime,
+            ended=node.mtime if node.is_terminated else None,
+            planned=self._plan(node) if node.process_label in PLANNED and not node.is_terminated else None,
+            place=read_place(node) if node.process_label == LOOP else None,
             **(self._md(node) if node.process_label == 'MdCalculation' else {}),
             **(self._learning(node) if node.process_label in TRAININGS else {}),
         )
         if not task.is_working:
             self._ended[pk] = task
         return task
+
+    def _plan(self, node: Any) -> dict[str, int]:
+        """What a part of an active learning is to do, read once."""
+        if not self._planned.get(node.pk):
+            try:
+                self._planned[node.pk] = planned_of(node)
+            except (ValueError, KeyError) as error:
+                self.problems.append(f'the plan of {node.pk} cannot be read: {error}')
+                return {}
+        return self._planned[node.pk]
 
     def _md(self, node: Any) -> dict[str, Any]:
         """How far an MD job is or came."""

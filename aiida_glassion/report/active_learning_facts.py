@@ -212,6 +212,12 @@ def criteria_of(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [entry for entry in (record.get('decision') or {}).get('criteria') or [] if isinstance(entry, Mapping)]
 
 
+def criterion_name(entry: Mapping[str, Any]) -> str:
+    """Name of a criterion as it is shown: words, where it is no name of something else."""
+    name = str(entry.get('name', ''))
+    return name.replace('_', ' ') if name.isascii() and name.isidentifier() else name
+
+
 def failures_of(loop: Loop) -> list[dict[str, Any]]:
     """What failed: as the loop's report says; before its end, every part that did not end well."""
     reported = loop.report.get('failures')
@@ -255,7 +261,7 @@ def verdict_of(loop: Loop) -> str:
     reason = loop.decision.get('reason')
     last = f' The last decision: {reason}' if reason else ''
     if loop.state == 'failed':
-        return f'The loop did not converge: it {loop.exit_text}.{last}'
+        return f'The loop did not converge ({loop.exit_text}).{last}'
     return f'The loop ended well.{last}'
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from aiida_glassion.report.active_learning import Loop
 from aiida_glassion.report.active_learning_facts import (
     CLASSES,
+    criterion_name,
     force_error,
     fraction,
     initial_labels,
@@ -173,9 +174,8 @@ def criteria_table(criteria: Iterable[Any]) -> Markup:
     for entry in criteria:
         if isinstance(entry, Mapping):
             mark, kind = ('✓', 'good') if entry.get('met') else ('✗', 'bad')
-            name = str(entry.get('name', '')).replace('_', ' ')
             numbers = (value_text(entry.get(key)) for key in ('value', 'limit'))
-            rows.append((name, element('span', mark, class_=kind), *numbers, entry.get('words', '')))
+            rows.append((criterion_name(entry), element('span', mark, class_=kind), *numbers, entry.get('words', '')))
     return table(('Criterion', 'Met', 'Value', 'Limit', 'In words'), rows) if rows else missing('No criteria yet.')
 
 

@@ -72,7 +72,7 @@ def make_records() -> list[dict]:
         runs = 12 if stage < 2 else 9
         asked = min(60 if stage < 2 else 40, round(8000 * fractions['candidate']))
         refused = {'close_contact': 2, 'not_converged': 3} if index == 2 else {'outlier': 1} if index == 4 else {}
-        labelled = 0 if action == 'converged' else asked - sum(refused.values())
+        labelled = asked - sum(refused.values())
         limit = STAGES[stage]['candidate_fraction'] or SETTINGS['convergence']['candidate_fraction']
         gate = None
         criteria = [
@@ -221,9 +221,12 @@ class LoopBuilder(GraphBuilder):
         from aiida import orm
 
         number_, prefix = record['number'], f'iteration_{record["number"]:02d}_'
-        self.training(root, f'{prefix}train')
+        if number_ == len(self.records):
+            self.training(root, f'{prefix}train')
+        else:
+            self.child(root, f'{prefix}train', 'TrainWorkChain', 15)
         self.child(root, f'{prefix}levels', 'set_levels')
-        self.create(orm.Dict(self.exploration(record)), *self.explore(root, prefix))
+        self.create(orm.Dict(self.exploration(record)), *self.explore(root, prefix, record))
         self.child(root, f'{prefix}select', 'select_candidates')
         if record['labels']['asked'] and record['labels']['labelled']:
             label = self.child(root, f'{prefix}label', 'LabelWorkChain', 20)
@@ -248,11 +251,13 @@ class LoopBuilder(GraphBuilder):
             assess = self.child(root, f'{prefix}assess_again', 'assess_iteration')
             self.create(orm.Dict(record), assess, 'result', (root, name))
 
-    def explore(self, root, prefix):
+    def explore(self, root, prefix, record):
         """An exploration and the function that reports it."""
         from aiida import orm
 
-        node = self.child(root, f'{prefix}explore', 'ExploreWorkChain', 30)
+        stage = orm.Dict(STAGES[record['stage_index']])
+        inputs = {'stage': stage, 'round': orm.Int(record['stage_round']), 'levels': orm.Dict(record['levels'])}
+        node = self.child(root, f'{prefix}explore', 'ExploreWorkChain', 30, inputs=inputs)
         return self.process(orm.CalcFunctionNode, 'report_exploration', node, 'report'), 'result', (node, 'report')
 
     def exploration(self, record):
