@@ -9,6 +9,10 @@ from aiida_glassion.cli.named_commands import NamedCommands
 #: name -> (where the command is, what ``glassion dataset --help`` says of it).
 ROOMS: dict[str, tuple[str, str]] = {
     'import': ('aiida_glassion.cli.dataset_import:import_', 'Labelled frames from files, into one dataset.'),
+    'import-dpgen': (
+        'aiida_glassion.cli.dataset_import_dpgen:import_dpgen',
+        'A DP-GEN run: data and settings.',
+    ),
     'show': ('aiida_glassion.cli.dataset_show:show', 'Statistics, outliers, duplicates, smallest distances.'),
     'export': ('aiida_glassion.cli.dataset_export:export', 'Datasets to files that other programs read.'),
     'merge': ('aiida_glassion.cli.dataset_change:merge', 'Join datasets of one method.'),

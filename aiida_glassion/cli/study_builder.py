@@ -12,6 +12,7 @@ from aiida_glassion.cli.launch_label import CODES as LABEL_CODES
 from aiida_glassion.cli.study_file import Study, read_study
 
 _DFT = ('quantumespresso', 'vasp')
+_ENGINE_OPTIONS = ('potential', 'files', 'pseudo_family', 'elements', 'options')
 _OF_ENGINE = {'potential': 'lammps', 'coulomb': 'lammps', 'files': 'ase', 'pseudo_family': 'quantumespresso'}
 
 
@@ -124,15 +125,14 @@ class _Parts:
             overrides['curriculum'] = self.study.get('explore.protocol')
         return overrides
 
-    def _label(self) -> dict[str, Any] | None:
-        """Arguments of ``LabelWorkChain.get_builder_from_protocol``; None if something is wrong with them."""
+    def _label(self) -> dict[str, Any]:
+        """Arguments of ``LabelWorkChain.get_builder_from_protocol``; none if nobody knows who labels."""
         study, section = self.study, self.study.section('label')
         engine = section.get('engine')
         if engine not in LABEL_CODES:
             near = '' if engine is None else f'{engine!r} given, '
             study.problem('label.engine', f'{near}expected who labels: one of {", ".join(LABEL_CODES)}')
-            return None
-        before = len(study.problems)
+            return {}
         for key, owner in _OF_ENGINE.items():
             if key in section and owner != engine:
                 study.problem(f'label.{key}', f'is of the engine {owner}, not of {engine}')
@@ -152,7 +152,7 @@ class _Parts:
         for key in ('protocol', 'overrides', 'gate', 'settings', 'max_concurrent', 'tolerated_failures'):
             if key in section:
                 found[key] = section[key]
-        return found if len(study.problems) == before else None
+        return {} if engine == 'lammps' and found['potential'] is None else found
 
     def _files(self, given: Any) -> Any:
         from aiida_glassion.cli.launch_label_plan import model_files
@@ -163,22 +163,23 @@ class _Parts:
         return {}
 
     def _method(self) -> dict[str, Any] | None:
-        """How the study will label, which all its frames must share."""
-        if self.label is None or not self.elements:
+        """How the study will label, which all its frames must share; the engine checks what it was given."""
+        if not self.label or not self.elements:
             return None
         from aiida_glassion.label_engines import engines
-        from aiida_glassion.workchains.label import LabelWorkChain
+        from aiida_glassion.workchains import protocols
 
-        label = {key: value for key, value in self.label.items() if key not in ('engine', 'code')}
+        given, engine = self.label, engines()[self.label['engine']]
         with self.study.checking('label'):
-            engine = self.label['engine']
-            builder = LabelWorkChain.get_builder_from_protocol(engine, self.label['code'], {}, **label)
-            settings, inputs = builder.engine_settings.get_dict(), builder[engine]
+            protocols.load('label', given.get('gate'), given.get('settings'))
+            settings = protocols.load(f'label_{given["engine"]}', given.get('protocol'), given.get('overrides'))
+            own = {key: given[key] for key in _ENGINE_OPTIONS if key in given}
+            inputs = engine.inputs_from_settings(given['code'], settings, **own)
             for name, node in {**self.crystals, **self.configurations}.items():
-                wrong = engines()[engine].check(_frames(node)[:1], settings, inputs)
+                wrong = engine.check(_frames(node)[:1], settings, inputs)
                 if wrong:
                     self.study.problem('label', f'{name}: {wrong}')
-            return dict(engines()[engine].method(settings, inputs))
+            return dict(engine.method(settings, inputs))
         return None
 
     def _initial(self) -> Any:
