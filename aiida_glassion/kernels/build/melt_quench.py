@@ -52,7 +52,7 @@ def deviation_interval(settings: Mapping[str, Any]) -> float:
     timestep = settings['timestep'] * units.FS_TO_PS
     schedules = [melt_schedule(settings), *(quench_schedule(settings, rate) for rate in settings['rates'])]
     steps = [plan.frames for schedule in schedules for plan in schedule.plan() if plan.frames]
-    return math.gcd(*steps) * timestep
+    return float(math.gcd(*steps) * timestep)
 
 
 def cooling_stage(settings: Mapping[str, Any], rate: float) -> int:

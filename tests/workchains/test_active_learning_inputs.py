@@ -1,0 +1,48 @@
+"""The protocols of the loop are whole, and inputs that make no sense are refused before anything is submitted."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiida_glassion.kernels.learning.convergence_settings import Convergence
+from aiida_glassion.kernels.learning.levels import LevelSettings
+from aiida_glassion.kernels.learning.selection_settings import SelectionSettings
+from aiida_glassion.kernels.learning.settings import read_settings
+from aiida_glassion.kernels.learning.training_length import training_parameters
+from aiida_glassion.workchains import protocols
+from aiida_glassion.workchains.active_learning_build import load_settings
+from aiida_glassion.workchains.active_learning_inputs import name_of, seed_of
+
+PROTOCOLS = list(protocols.available('active_learning'))
+
+
+@pytest.mark.parametrize('protocol', PROTOCOLS)
+def test_every_setting_of_a_protocol_is_known_and_written_out(protocol):
+    settings = load_settings(protocol)
+    assert set(settings['levels']) == set(LevelSettings.model_fields)
+    assert set(settings['selection']) == set(SelectionSettings.model_fields)
+    assert set(settings['convergence']) == set(Convergence.model_fields)
+    read_settings(LevelSettings, settings['levels'], 'levels')
+    read_settings(SelectionSettings, settings['selection'], 'selection')
+    assert settings['stages']
+    assert settings['gate']['parameters']['protocol'] == settings['gate']['protocol']
+    parameters = protocols.load('train', settings['train_protocol'])['parameters']
+    for part in ('training', 'final'):
+        changes = training_parameters(parameters, 500, settings[part], warm=False, n_atoms=100.0)
+        protocols.merge(parameters, changes, 'parameters.')
+
+
+def test_defaults_of_the_yaml_are_those_of_the_classes():
+    settings = load_settings('moderate')
+    for name, fields in (('levels', LevelSettings), ('selection', SelectionSettings), ('convergence', Convergence)):
+        for key, value in settings[name].items():
+            assert value == fields.model_fields[key].default, f'{name}.{key}'
+
+
+def test_seeds_are_their_own_for_every_part_and_iteration():
+    seeds = [seed_of(3, number, part) for number in range(30) for part in ('train', 'select', 'split_melt', 'levels')]
+    assert len(set(seeds)) == len(seeds)
+    assert all(1 <= seed < 2**31 for seed in seeds)
+    assert seed_of(3, 2, 'train') == seeds[8]
+    assert seed_of(4, 2, 'train') != seeds[8]
+    assert name_of(7) == 'iteration_07'
