@@ -7,7 +7,9 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.formats.deepmd.lcurve import join_lcurves, units_of
+from aiida_glassion.kernels.dataset.environments import most_neighbours
 
 
 @calcfunction
@@ -26,6 +28,17 @@ def join_learning_curves(untils: orm.List, **pieces: orm.Data) -> dict[str, Any]
         outputs['learning_curve'] = orm.ArrayData(curve)
         outputs['learning_curve'].base.attributes.set('units', units_of(list(curve)))
     return outputs
+
+
+@calcfunction
+def count_neighbours(cutoff: orm.Float, **datasets: DatasetData) -> orm.Dict:
+    """Largest number of neighbours of each element that any atom has: what a net must take in.
+
+    :param cutoff: Å.
+    :param datasets: labelled frames by name.
+    """
+    parts = (part for _, node in sorted(datasets.items()) for part in node.iter_frames())
+    return orm.Dict({'most': most_neighbours(parts, cutoff.value), 'cutoff': cutoff.value, 'units': {'cutoff': 'Å'}})
 
 
 def _summarise(results: list[dict[str, Any]]) -> dict[str, Any]:

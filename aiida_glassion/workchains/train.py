@@ -10,10 +10,13 @@ from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, if_, while_
 
 from aiida_glassion.calculations.deepmd_test import DeepmdTestCalculation
+from aiida_glassion.calculations.deepmd_warm import why_cold
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.potential import PotentialData
+from aiida_glassion.formats.deepmd.input import cutoff_of
 from aiida_glassion.functions.committee import compare_frames, report_committee
 from aiida_glassion.functions.dataset import split_dataset
+from aiida_glassion.functions.training import count_neighbours
 from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.train_inputs import (
     BOTH,
@@ -24,12 +27,14 @@ from aiida_glassion.workchains.train_inputs import (
     check_settings,
     member_seed,
     systems_of,
+    warm_parameters,
 )
 from aiida_glassion.workchains.train_member import TrainMemberWorkChain
 
 _SET_HERE = ('training', 'validation', 'parameters', 'seed', 'backend', 'compress', 'warm_start', 'restart')
 _HOPELESS = (TrainMemberWorkChain.exit_codes.ERROR_OUT_OF_MEMORY.status,)
 """Ends of a member that another seed does not change."""
+_START = 'warm_start_seed_'
 _LIKE_ALL = (TrainMemberWorkChain.exit_codes.ERROR_TRAINING_FAILED.status,)
 """Ends that another seed changes only where other members got through."""
 
@@ -72,7 +77,8 @@ class TrainWorkChain(WorkChain):
             valid_type=PotentialData,
             dynamic=True,
             required=False,
-            help='Frozen, uncompressed models whose weights the members begin with, in the order of their names.',
+            help='Frozen, uncompressed models whose weights the members begin with, in the order of their names. One '
+            'that does not fit the data (a new element, more neighbours) is left aside; the ledger says so.',
         )
         spec.input(
             'settings',
@@ -99,6 +105,7 @@ class TrainWorkChain(WorkChain):
             cls.setup,
             cls.split,
             cls.compare,
+            if_(cls.has_starts)(cls.check_starts),
             while_(cls.should_train)(cls.train_members, cls.inspect_members),
             cls.count_members,
             while_(cls.should_test)(cls.test_members),
@@ -209,6 +216,8 @@ class TrainWorkChain(WorkChain):
         self.ctx.starts = dict(zip(numbers, (models[name] for name in sorted(models)), strict=False))
         self.ctx.running, self.ctx.trained, self.ctx.ledger = [], {}, {}
         self.ctx.parameters = orm.Dict(self.ctx.settings['parameters']).store()
+        if models:
+            self.ctx.warm_parameters = orm.Dict(warm_parameters(self.ctx.settings)).store()
 
     def split(self) -> None:
         """Divide the datasets into frames to learn from, to watch and to test on."""
@@ -250,6 +259,34 @@ class TrainWorkChain(WorkChain):
         named |= {f'test_{name}': node for name, node in self.ctx.test.items()}
         self.ctx.nearest = compare_frames(**named, metadata={'call_link_label': 'compare_frames'})
 
+    def has_starts(self) -> bool:
+        """Whether members are to begin with given models."""
+        return bool(self.ctx.starts)
+
+    def check_starts(self) -> None:
+        """Leave models aside that do not fit the data: their members begin from nothing, and the ledger says why."""
+        parameters = self.ctx.warm_parameters.get_dict()
+        elements = sorted({element for node in self.ctx.training.values() for element in node.elements})
+        given = self.inputs.member.train.get('type_map', None)
+        type_map = None if given is None else given.get_list()
+        cutoff = cutoff_of(parameters)
+        neighbours: dict[str, int] | None = None
+        for number, model in sorted(self.ctx.starts.items()):
+            reason = why_cold(model, parameters, elements, type_map)
+            if reason is None and cutoff and neighbours is None:
+                link = {'call_link_label': 'count_neighbours'}
+                learned = {f'training_{name}': node for name, node in self.ctx.training.items()}
+                neighbours = count_neighbours(orm.Float(cutoff), **learned, metadata=link)['most']
+            reason = reason or why_cold(model, parameters, elements, type_map, neighbours)
+            if reason is None:
+                continue
+            del self.ctx.starts[number]
+            self.report(f'seed_{number} does not begin with the model <{model.pk}>: {reason}')
+            self.ctx.ledger[f'{_START}{number}'] = {
+                'pk': model.pk, 'seed': member_seed(self.inputs.seed.value, number), 'exit_status': None,
+                'reason': reason, 'then': 'trained from nothing',
+            }  # fmt: skip
+
     def should_train(self) -> bool:
         """Whether members wait to be trained."""
         return bool(self.ctx.queue)
@@ -278,10 +315,15 @@ class TrainWorkChain(WorkChain):
         )
         if self.ctx.validation:
             inputs.train.validation = self.ctx.validation
-        if number in self.ctx.starts:
+        if self._is_warm(number, attempt):
             inputs.train.warm_start = self.ctx.starts[number]
+            inputs.train.parameters = self.ctx.warm_parameters
         inputs.metadata.call_link_label = _label('train', number, attempt)
         return inputs
+
+    def _is_warm(self, number: int, attempt: int) -> bool:
+        """Whether a member begins with a model; one that failed so begins from nothing."""
+        return attempt == 0 and number in self.ctx.starts
 
     def inspect_members(self) -> None:
         """Keep the models; line a failed member up again, with another seed."""
@@ -292,7 +334,8 @@ class TrainWorkChain(WorkChain):
             if (number, attempt) in good:
                 continue
             hopeless = (*_HOPELESS, *(() if self.ctx.trained else _LIKE_ALL))
-            again = attempt < self.ctx.settings['retries'] and node.exit_status not in hopeless
+            hopeful = node.exit_status not in hopeless or self._is_warm(number, attempt)
+            again = attempt < self.ctx.settings['retries'] and hopeful
             if again:
                 self.ctx.queue.append((number, attempt + 1))
             self._note('train', number, attempt, node, 'again with another seed' if again else 'left out')
@@ -392,7 +435,8 @@ class TrainWorkChain(WorkChain):
             self.out('ledger', orm.Dict(self.ctx.ledger).store())
 
     def _reasons(self) -> str:
-        return '; '.join(f'{label}: {entry["reason"]}' for label, entry in self.ctx.ledger.items())
+        failures = {label: entry for label, entry in self.ctx.ledger.items() if not label.startswith(_START)}
+        return '; '.join(f'{label}: {entry["reason"]}' for label, entry in failures.items())
 
 
 def _label(what: str, number: int, attempt: int = 0) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from aiida import orm
 
-from aiida_glassion.calculations.deepmd_inputs import check_training
+from aiida_glassion.calculations.deepmd_inputs import check_training, type_map_of_model
 from aiida_glassion.data.dataset import DatasetData, check_one_method
 from aiida_glassion.kernels.dataset.split import split_by_frame
 from aiida_glassion.workchains import protocols
@@ -29,6 +29,15 @@ def member_seed(seed: int, member: int, attempt: int = 0) -> int:
     """
     sequence = np.random.SeedSequence(seed, spawn_key=(member, attempt))
     return int(sequence.generate_state(1)[0]) & LARGEST_SEED
+
+
+def warm_parameters(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of a member that begins with a model.
+
+    :param settings: of a protocol; those before there were any for a warm start have none.
+    """
+    changes = (settings.get('warm') or {}).get('parameters') or {}
+    return protocols.merge(settings['parameters'], changes, 'parameters.')
 
 
 def assign_parts(datasets: Mapping[str, Systems], split: Mapping[str, Any]) -> dict[str, str]:
@@ -196,6 +205,7 @@ def _check_member(
     inputs: Any, datasets: Mapping[str, DatasetData], validation: Mapping[str, DatasetData], settings: Mapping[str, Any]
 ) -> str | None:
     """What a member would say of its inputs."""
+    elements = sorted({element for node in datasets.values() for element in node.elements})
     models = dict(inputs.get('warm_start') or {})
     given = {
         **inputs['member'].get('train', {}),
@@ -206,8 +216,9 @@ def _check_member(
         'backend': orm.Str(settings['backend']),
         'compress': orm.Bool(settings['compress']),
     }
-    if models:
-        given['warm_start'] = models[sorted(models)[0]]
+    start = models[sorted(models)[0]] if models else None
+    if start is not None and not set(elements) - set(type_map_of_model(start)):
+        given |= {'warm_start': start, 'parameters': orm.Dict(warm_parameters(settings))}
     namespace = TrainMemberWorkChain.spec().inputs['train']
     problem = check_training(given, namespace)
     if problem is None:

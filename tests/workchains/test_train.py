@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,11 @@ def test_a_formula_is_held_out_and_members_begin_with_given_models(aiida_profile
     )
     data = {'melt': silica(), 'small': DatasetData.from_frames(small, method={'engine': 'lammps'})}
     code = fake_dp('dp-held-out')
-    changes = {'compress': False, 'split': {'test_formulas': ['O2Si1']}}
+    changes = {
+        'compress': False,
+        'split': {'test_formulas': ['O2Si1']},
+        'warm': {'parameters': {'training': {'numb_steps': 50}, 'learning_rate': {'start_lr': 1e-3}}},
+    }
     models = {f'seed_{i}': PotentialData.from_potential(model_of(i)) for i in (1, 2)}
     builder = TrainWorkChain.get_builder_from_protocol(code, data, 'tiny', changes, warm_start=models)
     outputs, node = run_get_node(builder)
@@ -149,5 +154,48 @@ def test_a_formula_is_held_out_and_members_begin_with_given_models(aiida_profile
     for number in (1, 2):
         begun = calls_of(node)[f'train_seed_{number}'].inputs.train
         assert begun.warm_start.uuid == models[f'seed_{number}'].uuid
+        assert begun.parameters['training']['numb_steps'] == 50
+        assert begun.parameters['learning_rate'] == {
+            'type': 'exp', 'start_lr': 1e-3, 'stop_lr': 1e-5, 'decay_steps': 5,
+        }  # fmt: skip
         assert {name: part.n_frames for name, part in begun.training.items()} == {'melt': 81}
         assert {name: part.n_frames for name, part in begun.validation.items()} == {'melt': 9}
+
+
+def scaled(part: Frames, factor: float) -> DatasetData:
+    """The frames of a cell that was squeezed."""
+    squeezed = replace(part, positions=part.positions * factor, cells=part.cells * factor)
+    return DatasetData.from_frames(squeezed, method={'engine': 'lammps'})
+
+
+def test_models_that_do_not_fit_the_data_are_left_aside(aiida_profile_clean, fake_dp):
+    """Atoms with more neighbours than the models take in: a cold start with its own parameters, said in the ledger."""
+    melt = silica()
+    models = {f'seed_{i}': PotentialData.from_potential(model_of(i)) for i in (1, 2)}
+    changes = {**CHANGES, 'warm': {'parameters': {'training': {'numb_steps': 50}}}}
+    data = {'melt': melt, 'dense': scaled(next(iter(melt.iter_frames()))[:8], 0.6)}
+    builder = TrainWorkChain.get_builder_from_protocol(fake_dp('dp-cold'), data, 'tiny', changes, warm_start=models)
+    outputs, node = run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    used = calls_of(node)['train_seed_2'].inputs.train
+    assert 'warm_start' not in used
+    assert used.parameters['training']['numb_steps'] == 100
+    ledger = outputs['ledger'].get_dict()
+    assert sorted(ledger) == ['warm_start_seed_1', 'warm_start_seed_2']
+    assert 'an atom of the data has more neighbours than the model takes in: ' in ledger['warm_start_seed_2']['reason']
+    assert ledger['warm_start_seed_2']['then'] == 'trained from nothing'
+
+
+def test_a_warm_start_that_fails_is_begun_from_nothing(aiida_profile_clean, fake_dp):
+    """Of no use is a model that dp refuses: also where every member met the same."""
+    code = fake_dp('dp-warm-fails', FAKE_DP_FAIL=','.join(str(training_seed(5, number)) for number in (1, 2)))
+    models = {f'seed_{i}': PotentialData.from_potential(model_of(i)) for i in (1, 2)}
+    builder = TrainWorkChain.get_builder_from_protocol(
+        code, {'silica': silica()}, 'tiny', CHANGES, seed=5, warm_start=models
+    )
+    outputs, node = run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    calls = calls_of(node)
+    assert 'warm_start' in calls['train_seed_1'].inputs.train
+    assert 'warm_start' not in calls['train_seed_1_again_1'].inputs.train
+    assert sorted(outputs['ledger'].get_dict()) == ['train_seed_1', 'train_seed_2']

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from aiida import orm
@@ -9,6 +11,7 @@ from aiida import orm
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.frames import Frames
+from aiida_glassion.potentials.deepmd import deepmd_potential
 from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.train import TrainWorkChain
 from aiida_glassion.workchains.train_inputs import BOTH, TEST, TRAINING, assign_parts, count_split, member_seed
@@ -108,6 +111,10 @@ def test_what_makes_no_sense_is_refused(aiida_profile_clean, dp_code):
     assert 'settings.backend' in refusal(dp_code, settings={'backend': 'tensorflw'})
     models = {'seed_1': PotentialData.from_library('pmmcs', elements=['O', 'Si'])}
     assert '1 model(s) for a committee of 2' in refusal(dp_code, warm_start=models)
+    silica = (Path(__file__).parent.parent / 'fixtures' / 'deepmd' / 'silica_1.pb').read_bytes()
+    model = PotentialData.from_potential(deepmd_potential(silica, ['O', 'Si'], 4.0))
+    sodium = {'a': dataset(symbols=('O', 'Na', 'Si'))}
+    assert refusal(dp_code, sodium, warm_start={'seed_1': model, 'seed_2': model}) == ''  # a cold start, see why_cold
     with pytest.raises(ValueError, match="protocol 'tinny' is not known; did you mean 'tiny'"):
         TrainWorkChain.get_builder_from_protocol(dp_code, {'a': dataset()}, 'tinny')
 

@@ -61,6 +61,20 @@ def training_parameters(
     return {section: content for section, content in changes.items() if content}
 
 
+def training_overrides(
+    parameters: Mapping[str, Any], n_frames: int, settings: Mapping[str, Any], n_atoms: float | None = None
+) -> dict[str, Any]:
+    """Overrides of the settings of a committee's training: for members that begin from nothing, and for the others.
+
+    A model to begin with may turn out not to fit the data; its member then needs the whole length.
+
+    :returns: ``parameters`` and ``warm.parameters``; the latter hold all that the former change.
+    :raises ValueError: see :func:`training_parameters`.
+    """
+    cold, warm = (training_parameters(parameters, n_frames, settings, begun, n_atoms) for begun in (False, True))
+    return {'parameters': cold, 'warm': {'parameters': warm}}
+
+
 def frames_per_batch(training: Mapping[str, Any], n_atoms: float | None = None) -> int:
     """Frames that a batch takes; where ``batch_size`` counts atoms and theirs is not known, one.
 

@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_glassion.kernels.learning.training_length import frames_per_batch, training_parameters
+from aiida_glassion.kernels.learning.training_length import (
+    frames_per_batch,
+    training_overrides,
+    training_parameters,
+)
 from aiida_glassion.workchains import protocols
 
 SETTINGS = {
@@ -60,6 +64,15 @@ def test_a_warm_start_is_the_end_of_a_cold_one():
         {**PARAMETERS, 'learning_rate': {'start_lr': 1e-3, 'stop_lr': 5e-4, 'type': 'exp'}}, 9, SETTINGS, True
     )
     assert low['learning_rate']['start_lr'] == 5e-4
+
+
+def test_both_courses_are_overrides_of_a_protocol():
+    changes = training_overrides(PARAMETERS, 200, SETTINGS, 24)
+    settings = protocols.load('train', 'fast', changes)
+    assert settings['parameters']['training']['numb_steps'] == 10_000
+    assert settings['warm']['parameters']['training']['numb_steps'] == 5_000
+    assert settings['parameters']['learning_rate']['start_lr'] == 1e-3
+    assert settings['warm']['parameters']['learning_rate']['start_lr'] == pytest.approx(1e-4)
 
 
 @pytest.mark.parametrize(
