@@ -15,7 +15,7 @@ ENGINES := .engines/.ready
 .PHONY: help install engines demo learn test lint docs bench clean
 
 help:
-	@echo 'make engines DeePMD-kit, gap_fit and Quantum ESPRESSO, which the tests and learning need (2.5 GB)'
+	@echo 'make engines DeePMD-kit, gap_fit, Quantum ESPRESSO and a browser, which the tests and learning need (2.5 GB)'
 	@echo 'make demo    a first glass: installs, checks the machine, makes, measures and shows a glass'
 	@echo 'make learn   a first learned potential: frames, labels, a committee, dynamics with it'
 	@echo 'make test    the tests, with the real engines'
