@@ -98,10 +98,7 @@ def _check_limits(where: str, given: Mapping[str, Any], known: Mapping[str, floa
 
 def check_inputs(inputs: Any, _: Any) -> str | None:
     """Check what only shows when the inputs are seen together."""
-    for port in ('settings', 'potentials', 'configurations', 'seed'):
-        if port not in inputs:
-            return None
-    potentials, starts = dict(inputs['potentials']), dict(inputs['configurations'])
+    potentials, starts = dict(inputs.get('potentials') or {}), dict(inputs.get('configurations') or {})
     reference = dict(inputs.get('reference') or {})
     if len(potentials) < 2 and not (potentials and reference):
         return f'potentials: {len(potentials)} given, expected at least two, or one and a reference'
