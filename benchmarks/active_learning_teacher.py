@@ -26,7 +26,7 @@ class Problem:
     coulomb: str = 'dsf'
     hot: float = 4000
     melt: float = 5
-    n_initial: int = 40
+    n_initial: int = 80
     n_test_hot: int = 40
     n_test_quench: int = 120
 
@@ -105,8 +105,10 @@ def make_ground(home: Home, codes: Codes, problem: Problem, plan: Plan) -> Groun
     packed = home.need('pack', pack(problem, codes.packmol, 1)).outputs.configuration
     melt = home.need('start', hot_run(problem, codes.lmp, teacher, packed, 1)).outputs
     start = melt.final
-    first = home.keep('first frames', lambda: spread(melt.trajectory, problem.n_initial))
-    initial = home.need('label first', label_builder(codes, teacher, {'first': first})).outputs.dataset
+    first = home.keep(f'first {problem.n_initial} frames', lambda: spread(melt.trajectory, problem.n_initial))
+    initial = home.need(
+        f'label first {problem.n_initial}', label_builder(codes, teacher, {'first': first})
+    ).outputs.dataset
     hot = home.need('hot test', hot_run(problem, codes.lmp, teacher, start, 2)).outputs.trajectory
     glasses = home.need('teacher glass', melt_quench(plan, codes.lmp, teacher, start, 1))
     quenches = quench_frames(glasses)
