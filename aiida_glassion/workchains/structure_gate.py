@@ -62,7 +62,6 @@ class StructureGateWorkChain(WorkChain):
             exclude=(*(f'md.{name}' for name in _SET_HERE), 'clean_workdir'),
             namespace_options={'help': 'How every glass is run, as for glassion.md.'},
         )
-        spec.inputs['md']['md'].validator = None
         spec.input(
             'settings',
             valid_type=orm.Dict,

@@ -129,6 +129,13 @@ def test_inputs_are_checked_before_anything_runs(gate, changes, words):
         run_get_node(gate(**changes))
 
 
+def test_a_missing_program_is_told(gate):
+    builder = gate()
+    del builder.md.md['code']
+    with pytest.raises(ValueError, match='code: missing, expected LAMMPS'):
+        run_get_node(builder)
+
+
 def test_a_potential_that_does_not_know_an_element_is_refused(gate, silica):
     from ase import Atoms
 
