@@ -16,9 +16,12 @@ from aiida_glassion.formats.lammps.deviation import (
     find_out_of_trust,
     read_deviations,
 )
-from aiida_glassion.formats.lammps.log import read_log
-from aiida_glassion.formats.lammps.thermo import Limits, find_fault, read_thermo
+from aiida_glassion.formats.lammps.log import Log, read_log
+from aiida_glassion.formats.lammps.thermo import Limits, find_fault, read_progress, read_thermo
 from aiida_glassion.schedule import Schedule, read_schedule
+
+LEFT_ALONE = 60.0
+"""Seconds before its end from which on a run is not stopped any more."""
 
 
 def watch_md(
@@ -29,7 +32,8 @@ def watch_md(
 ) -> CalcJobMonitorResult | None:
     """Stop an MD that runs away, is not a number, or leaves the region in which its committee of models agrees.
 
-    Lost atoms end LAMMPS by themselves. The parser then reads what there is and gives the exit code.
+    Lost atoms end LAMMPS by themselves. The parser then reads what there is and gives the exit code. A run that is
+    over, or soon will be, is let be: nothing is gained, and to kill a job that has just ended would leave it paused.
 
     :param node: the running MdCalculation.
     :param transport: open transport to its computer.
@@ -38,16 +42,18 @@ def watch_md(
     """
     from aiida_glassion.calculations.md import LOG_FILE
 
-    log = _read_remote(node, transport, LOG_FILE)
-    if not log:
+    content = _read_remote(node, transport, LOG_FILE)
+    if not content:
         return None
-    schedule = read_schedule(node.inputs.schedule.get_dict())
+    log, schedule = read_log(content), read_schedule(node.inputs.schedule.get_dict())
+    if log.errors or seconds_left(log, schedule) < LEFT_ALONE:
+        return None
     end = _out_of_trust(node, transport, schedule)
     if end is not None:
         return CalcJobMonitorResult(action=CalcJobMonitorAction.KILL, override_exit_code=False, message=str(end))
     default = Limits.of(schedule)
     limits = Limits(max_temperature or default.temperature, max_pressure or default.pressure)
-    fault = find_fault(read_thermo(read_log(log), schedule, node.inputs.potential.base.attributes.get('units')), limits)
+    fault = find_fault(read_thermo(log, schedule, node.inputs.potential.base.attributes.get('units')), limits)
     if fault is None:
         return None
     return CalcJobMonitorResult(action=CalcJobMonitorAction.KILL, override_exit_code=False, message=fault[1])
@@ -66,6 +72,15 @@ def watch_training(node: CalcJobNode, transport: Transport) -> CalcJobMonitorRes
     if fault is None:
         return None
     return CalcJobMonitorResult(action=CalcJobMonitorAction.KILL, override_exit_code=False, message=fault[1])
+
+
+def seconds_left(log: Log, schedule: Schedule) -> float:
+    """How long a run will take to its end at the pace of its last steps, s; infinite where the pace is not known."""
+    progress = read_progress(log, schedule)
+    if progress.finished:
+        return 0.0
+    pace = [float(speed) for block in log.blocks for speed in block.columns.get('S/CPU', ()) if speed > 0]
+    return (schedule.last_step - progress.step) / pace[-1] if pace else float('inf')
 
 
 def _out_of_trust(node: CalcJobNode, transport: Transport, schedule: Schedule) -> OutOfTrust | None:

@@ -1,0 +1,37 @@
+"""When a run is worth being stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aiida_glassion.formats.lammps.log import read_log
+from aiida_glassion.monitors import seconds_left
+from aiida_glassion.schedule import read_schedule
+
+LOG = (Path(__file__).parent / 'fixtures' / 'deepmd' / 'md' / 'log.lammps').read_bytes()
+HOLD = {'kind': 'hold', 'temperature': 1500, 'ensemble': 'nve'}
+
+
+def schedule(last):
+    """That of the recorded run, with a last stage of its own length, ps."""
+    minimise = {'kind': 'minimise', 'max_steps': 23}
+    return read_schedule({'stages': [minimise, {**HOLD, 'duration': 0.033}, minimise, {**HOLD, 'duration': last}]})
+
+
+def test_a_run_that_is_over_is_let_be():
+    assert seconds_left(read_log(LOG), schedule(0.03)) == 0
+
+
+def test_the_rest_takes_as_long_as_the_pace_says():
+    cut = LOG[: LOG.index(b'\n        55  ')]
+    last = cut.splitlines()[-1].split()
+    step, pace = int(last[0]), float(last[-1])
+    assert (step, pace > 10) == (50, True)
+    assert seconds_left(read_log(cut + b'\n'), schedule(0.03)) == pytest.approx((63 - 50) / pace)
+    assert seconds_left(read_log(cut + b'\n'), schedule(50.0)) == pytest.approx((50033 - 50) / pace)
+
+
+def test_nothing_is_known_before_the_first_steps():
+    assert seconds_left(read_log(LOG[: LOG.index(b'GLASSION stage 1')]), schedule(0.03)) == float('inf')
