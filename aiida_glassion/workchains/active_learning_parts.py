@@ -122,8 +122,9 @@ class LearningParts(LearningRecords):
 
     def choose_frames(self, trajectories: Mapping[str, orm.Data], deviations: Mapping[str, orm.Data]) -> dict[str, Any]:
         """Choose the frames to be labelled."""
+        settings = dict(self.ctx.settings['selection'])
         left = self.ctx.settings['max_labels'] - self.ctx.labels_total
-        settings = {**self.ctx.settings['selection'], 'max_labels': min(left, self._stage['max_labels'])}
+        settings['max_labels'] = min(left, settings['max_labels'], self._stage['max_labels'])
         selected: dict[str, Any] = select_candidates(
             orm.Dict(settings),
             self.ctx.levels,

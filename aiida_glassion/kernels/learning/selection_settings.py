@@ -12,7 +12,7 @@ from aiida_glassion.kernels.learning.settings import Settings
 class SelectionSettings(Settings):
     """How frames are chosen; the words for each key stand in ``protocols/active_learning.yaml``."""
 
-    max_labels: int = Field(50, ge=0, description='Number of frames chosen in a round, at most.')
+    max_labels: int = Field(200, ge=0, description='Number of frames chosen in a round, at most.')
     method: Literal['farthest', 'random', 'largest'] = 'farthest'
     exclude_similar: float = Field(0.1, ge=0, description='Distance of descriptors at which frames are alike.')
     max_considered: int = Field(5000, ge=1, description='Number of candidates compared; of more, a seeded draw.')
