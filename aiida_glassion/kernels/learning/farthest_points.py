@@ -17,6 +17,8 @@ FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 
 _ROWS_AT_A_TIME = 2048
+_MARGIN = 1e-4
+"""Of the squared norms: more than rounding of a product in single precision."""
 
 
 def nearest_distances(points: FloatArray, known: Iterable[FloatArray]) -> FloatArray:
@@ -49,7 +51,7 @@ def nearest_distances(points: FloatArray, known: Iterable[FloatArray]) -> FloatA
                 nearest = np.argmin(table, axis=1)
                 # only where it may beat what is known do differences pay
                 guess = table[np.arange(len(table)), nearest] + squares[rows]
-                margin = 1e-3 * (squares[rows] + other_squares[nearest])
+                margin = _MARGIN * (squares[rows] + other_squares[nearest])
                 better = np.flatnonzero(guess - margin < best[rows] ** 2)
                 delta = shifted[rows][better].astype(np.float64) - others[nearest[better]]
                 exact = np.sqrt(np.einsum('ij,ij->i', delta, delta))
@@ -98,32 +100,48 @@ def choose_apart(
     :returns: indices in the order of choice, the distance at which each was chosen, and the distance of every point to
         the nearest that is known or chosen now (0 for the chosen).
     """
-    distances = np.array(distances, dtype=float)
+    approach = _Approach(points)
+    squares = np.array(distances, dtype=np.float64) ** 2
+    limit = least**2
     chosen: list[int] = []
     reached: list[float] = []
     queue = iter(() if order is None else order.tolist())
     while len(chosen) < min(n_chosen, len(points)):
         if order is not None:
-            pick = next((index for index in queue if distances[index] > least), None)
-        elif not chosen and np.isinf(distances).all():
+            pick = next((index for index in queue if squares[index] > limit), None)
+        elif not chosen and np.isinf(squares).all():
             pick = int(np.random.default_rng(seed).integers(len(points)))
         else:
-            pick = int(np.argmax(distances))
-            pick = pick if distances[pick] > least else None
+            pick = int(np.argmax(squares))
+            pick = pick if squares[pick] > limit else None
         if pick is None:
             break
         chosen.append(pick)
-        reached.append(float(distances[pick]))
-        distances = np.minimum(distances, _distances_from(points, pick))
-    return np.array(chosen, dtype=np.int64), np.array(reached), distances
+        reached.append(float(np.sqrt(squares[pick])))
+        approach(pick, squares)
+    return np.array(chosen, dtype=np.int64), np.array(reached), np.sqrt(squares)
 
 
-def _distances_from(points: FloatArray, index: int) -> FloatArray:
-    found = np.empty(len(points))
-    for start in range(0, len(points), _ROWS_AT_A_TIME):
-        delta = points[start : start + _ROWS_AT_A_TIME] - points[index]
-        found[start : start + _ROWS_AT_A_TIME] = np.sqrt(np.einsum('ij,ij->i', delta, delta))
-    return found
+class _Approach:
+    """Lowers squared distances to those from one point after another."""
+
+    def __init__(self, points: FloatArray) -> None:
+        self._points = points - points.mean(axis=0) if len(points) else points
+        self._norms = np.einsum('ij,ij->i', self._points, self._points)
+
+    def __call__(self, pick: int, squares: FloatArray) -> None:
+        """One matrix product finds where a distance may become smaller; only there differences are taken.
+
+        :param pick: index of the point.
+        :param squares: changed in place, (n,).
+        """
+        norms = self._norms + self._norms[pick]
+        guess = norms - 2 * (self._points @ self._points[pick])
+        nearer = np.flatnonzero(guess - _MARGIN * norms < squares)
+        for start in range(0, len(nearer), _ROWS_AT_A_TIME):
+            rows = nearer[start : start + _ROWS_AT_A_TIME]
+            delta = self._points[rows].astype(np.float64) - self._points[pick]
+            squares[rows] = np.minimum(squares[rows], np.einsum('ij,ij->i', delta, delta))
 
 
 def _checked(points: FloatArray) -> FloatArray:

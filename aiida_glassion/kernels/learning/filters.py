@@ -6,10 +6,11 @@ first to be chosen; labels of them cost as much as any, often do not converge, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.structure.closest import closest_atoms
@@ -56,18 +57,12 @@ def find_unphysical(
     if all(frames.pbc):
         for index, density in enumerate(frames.densities):
             found[index] = _judge_density(float(density), density_change, start_density, density_min, density_max)
-    _add(found, frames, lambda part: _close_contacts(part, min_distance_factor))
-    _add(found, frames, lambda part: _detached_atoms(part, detached_factor))
-    return found
-
-
-def _add(found: list[Discard | None], frames: Frames, judge: Callable[[Frames], list[Discard | None]]) -> None:
-    """Let the next judge see those frames that nothing was said about."""
     left = [index for index, discard in enumerate(found) if discard is None]
-    if not left:
-        return
-    for index, discard in zip(left, judge(frames[left]), strict=True):
-        found[index] = discard
+    if left and (min_distance_factor or detached_factor):
+        judged = _judge_neighbours(frames[left], min_distance_factor or 0.0, detached_factor or np.inf)
+        for index, discard in zip(left, judged, strict=True):
+            found[index] = discard
+    return found
 
 
 def _judge_density(
@@ -84,42 +79,41 @@ def _judge_density(
     return None
 
 
-def _close_contacts(frames: Frames, factor: float | None) -> list[Discard | None]:
-    if not factor:
-        return [None] * frames.n_frames
-    return [
-        None
-        if close is None
-        else Discard(
-            CLOSE_CONTACT,
-            f'{frames.symbols[close.first]} {close.first} and {frames.symbols[close.second]} {close.second} are '
-            f'{close.distance:.3f} Å apart, less than {close.limit:.3f} Å',
-        )
-        for close in closest_atoms(frames, factor)
-    ]
-
-
-def _detached_atoms(frames: Frames, factor: float | None) -> list[Discard | None]:
-    if not factor:
-        return [None] * frames.n_frames
+def _judge_neighbours(frames: Frames, close: float, detached: float) -> list[Discard | None]:
+    """Contacts nearer than ``close``, atoms farther from all others than ``detached``, times the sum of the radii."""
     from ase.data import atomic_numbers, covalent_radii
 
     radii = np.array([covalent_radii[atomic_numbers[element]] for element in frames.elements])
-    limits = factor * (radii[:, None] + radii)
+    sums = radii[:, None] + radii
+    reach = max(close, detached) if np.isfinite(detached) else close
     found: list[Discard | None] = []
-    for positions, cell in zip(frames.positions, frames.cells, strict=True):
-        pairs = neighbour_list(np.asarray(positions, float), np.asarray(cell, float), limits, frames.types, frames.pbc)
-        alone = np.flatnonzero(np.diff(pairs.offsets) == 0)
-        if not len(alone):
-            found.append(None)
-            continue
-        atom = int(alone[0])
-        others = f' and {len(alone) - 1} more atoms' if len(alone) > 1 else ''
-        found.append(
-            Discard(
-                DETACHED,
-                f'{frames.symbols[atom]} {atom}{others}: no neighbour within {factor:g} times the sum of the covalent '
-                'radii',
-            )
+    for index, (positions, cell) in enumerate(zip(frames.positions, frames.cells, strict=True)):
+        pairs = neighbour_list(
+            np.asarray(positions, float), np.asarray(cell, float), reach * sums, frames.types, frames.pbc
         )
+        ratios = pairs.distances / sums[frames.types[pairs.first], frames.types[pairs.second]]
+        near = np.bincount(pairs.first[ratios < detached], minlength=frames.n_atoms)
+        discard = _close_contact(frames[index], close) if (ratios < close).any() else None
+        if discard is None and np.isfinite(detached):
+            discard = _detached_atom(frames, np.flatnonzero(near == 0), detached)
+        found.append(discard)
     return found
+
+
+def _close_contact(frame: Frames, factor: float) -> Discard | None:
+    (close,) = closest_atoms(frame, factor)
+    if close is None:
+        return None
+    pair = f'{frame.symbols[close.first]} {close.first} and {frame.symbols[close.second]} {close.second}'
+    return Discard(CLOSE_CONTACT, f'{pair} are {close.distance:.3f} Å apart, less than {close.limit:.3f} Å')
+
+
+def _detached_atom(frames: Frames, alone: npt.NDArray[np.integer[Any]], factor: float) -> Discard | None:
+    if not len(alone):
+        return None
+    others = f' and {len(alone) - 1} more atoms' if len(alone) > 1 else ''
+    return Discard(
+        DETACHED,
+        f'{frames.symbols[int(alone[0])]} {alone[0]}{others}: no neighbour within {factor:g} times the sum of the '
+        'covalent radii',
+    )
