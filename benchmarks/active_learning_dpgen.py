@@ -315,7 +315,7 @@ def timed_codes(log: Path) -> Any:
             filepath_executable=str(code.filepath_executable),
             prepend_text=f'{code.prepend_text}\n{note.format("begin")}',
             append_text=note.format('end'),
-            with_mpi=False,
+            with_mpi=code.with_mpi,
         ).store()
 
     codes = Codes.load()
