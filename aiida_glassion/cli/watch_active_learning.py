@@ -40,10 +40,11 @@ def loop_rows(task: Task, now: datetime | None = None) -> list[Row]:
     for child in task.children:
         if not _LABEL.fullmatch(child.label) and child.process.endswith('WorkChain') and not child.is_done:
             rows += _part_rows(child.label, child, history, now)
-    for name in _PARTS:
+    begun = max((index for index, name in enumerate(_PARTS) if name in own), default=len(_PARTS))
+    for index, name in enumerate(_PARTS):
         if name in own:
             rows += _part_rows(name, own[name], history, now)
-        elif task.is_working and own and name != 'gate' and 'assess' not in own:
+        elif task.is_working and index > begun and name != 'gate' and 'assess' not in own:
             usual = _usual(history.get(name))
             if usual is not None or not history:
                 rows.append(Row(name, 'waits for its turn', WAITING, left=usual))
@@ -72,8 +73,8 @@ def _part_rows(name: str, task: Task, history: Mapping[str, list[float]], now: d
     done, total = progress_of(task)
     words = f'{done} of {total} {_UNITS.get(name, "jobs")}' if total else 'begins'
     below = rows_of(task) if task.children else []
-    early = sum(row.status == FAILED for row in below) if task.process in _TOLERANT else 0
-    words += f', {early} ended early' if early else ''
+    early = sum(child.failure is not None and child.label in (task.planned or {}) for child in task.children)
+    words += f', {early} not to the end' if early else ''
     yield Row(name, words, RUNNING, done, total, left=_left(task, history.get(name), below, now))
     told = (RUNNING,) if task.process in _TOLERANT else (FAILED, RUNNING)
     listed = [row for status in told for row in below if row.status == status]

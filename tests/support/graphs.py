@@ -16,17 +16,13 @@ class GraphBuilder:
     def process(self, kind, label, parent=None, link=None, inputs=None, status=0, message='', running=False, **more):
         """A stored process with its inputs; outputs come later.
 
-        :param more: ``minutes`` from :data:`BEGIN` to its start, ``lasts`` minutes, ``killed``.
+        :param more: ``minutes`` from :data:`BEGIN` to its start, ``killed``. The end is the moment when it is stored.
         """
         from aiida import orm
         from aiida.common.links import LinkType
         from plumpy import ProcessState
 
-        times = {}
-        if 'minutes' in more:
-            begin = BEGIN + timedelta(minutes=more['minutes'])
-            times = {'ctime': begin, 'mtime': begin + timedelta(minutes=more.get('lasts', 0))}
-        node = kind(**times)
+        node = kind(ctime=BEGIN + timedelta(minutes=more['minutes'])) if 'minutes' in more else kind()
         node.set_process_label(label)
         work = isinstance(node, orm.WorkflowNode)
         for name, data in (inputs or {}).items():

@@ -194,7 +194,7 @@ class LoopBuilder(GraphBuilder):
         state = {'running': self.ended == 'running', 'killed': self.ended == 'killed'}
         root = self.process(
             orm.WorkChainNode, 'ActiveLearningWorkChain', inputs=inputs, status=status,
-            message='Killed by the user' if self.ended == 'killed' else message, minutes=0, lasts=700, **state,
+            message='Killed by the user' if self.ended == 'killed' else message, minutes=0, **state,
         )  # fmt: skip
         for record in self.records:
             self.iteration(root, record)
@@ -212,7 +212,7 @@ class LoopBuilder(GraphBuilder):
         from aiida import orm
 
         kind = orm.WorkChainNode if process.endswith('WorkChain') else orm.CalcFunctionNode
-        node = self.process(kind, process, root, label, minutes=self.minutes, lasts=lasts, **more)
+        node = self.process(kind, process, root, label, minutes=self.minutes, **more)
         self.minutes += lasts
         return node
 
