@@ -13,7 +13,11 @@ from aiida_glassion.data.frames import FramesData
 from aiida_glassion.formats.deepmd.systems import read_system
 from aiida_glassion.frames import Frames
 from aiida_glassion.functions.selection import remember_frames, select_candidates, set_levels
+from aiida_glassion.kernels.learning.levels import LevelSettings
 from aiida_glassion.kernels.learning.selection import CODES
+from aiida_glassion.kernels.learning.selection_settings import SelectionSettings
+from aiida_glassion.kernels.learning.settings import read_settings
+from aiida_glassion.workchains import protocols
 
 pytestmark = pytest.mark.usefixtures('aiida_profile_clean')
 SILICA = Path(__file__).parent.parent / 'fixtures' / 'deepmd' / 'silica' / 'O16Si8'
@@ -133,3 +137,11 @@ def test_a_memory_that_cannot_be_compared_is_refused(silica):
     levels = orm.Dict({'lower': 0.1, 'upper': 0.5})
     with pytest.raises(ValueError, match='but rows have P too'):
         select_candidates(orm.Dict({}), levels, orm.List(ELEMENTS), orm.Int(0), **nodes)
+
+
+@pytest.mark.parametrize(('section', 'kind'), [('levels', LevelSettings), ('selection', SelectionSettings)])
+@pytest.mark.parametrize('protocol', protocols.available('active_learning'))
+def test_protocols_name_every_setting_and_are_valid(section, kind, protocol):
+    content = protocols.load('active_learning', protocol)[section]
+    assert set(content) == set(kind.model_fields)
+    assert read_settings(kind, content, section).model_dump() == content
