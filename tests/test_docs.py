@@ -127,7 +127,7 @@ def problems_of_value(option: click.Option, value: str, book: str) -> list[str]:
 def _protocols(book: str) -> dict[str, str]:
     from aiida_glassion.workchains import protocols
 
-    return protocols.available(book) if book.startswith(('melt', 'train', 'initial', 'label')) else {}
+    return protocols.available(book) if book.startswith(('melt', 'train', 'initial', 'label', 'active')) else {}
 
 
 def problems_of_setting(path: str, value: Any, book: str) -> list[str]:
@@ -138,10 +138,28 @@ def problems_of_setting(path: str, value: Any, book: str) -> list[str]:
     try:
         if book == 'melt_quench':
             settings_of({**nothing, 'changes': [(path, value)]})
+        elif book == 'active_learning':  # a place in the study file
+            return problems_of_place(path, value)
         else:
             protocols.load(book, None, reduce(lambda inner, key: {key: inner}, reversed(path.split('.')), value))
     except ValueError as error:
         return [f'--set {path}: {error}']
+    return []
+
+
+def problems_of_place(path: str, value: Any) -> list[str]:
+    from aiida_glassion.cli.study_file import KEYS
+    from aiida_glassion.workchains import protocols
+
+    first, *rest = path.split('.')
+    if first == 'settings':
+        protocols.load('active_learning', None, reduce(lambda inner, key: {key: inner}, reversed(rest), value))
+        return []
+    known: Any = KEYS
+    for key in (first, *rest):
+        if isinstance(known, dict) and key not in known:
+            return [f'--set {path}: a study has no {key}']
+        known = known[key] if isinstance(known, dict) else None
     return []
 
 

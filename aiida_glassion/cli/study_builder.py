@@ -12,8 +12,14 @@ from aiida_glassion.cli.launch_label import CODES as LABEL_CODES
 from aiida_glassion.cli.study_file import Study, read_study
 
 _DFT = ('quantumespresso', 'vasp')
-_ENGINE_OPTIONS = ('potential', 'files', 'pseudo_family', 'elements', 'options')
-_OF_ENGINE = {'potential': 'lammps', 'coulomb': 'lammps', 'files': 'ase', 'pseudo_family': 'quantumespresso'}
+_PASSED_ON = (
+    'protocol', 'overrides', 'gate', 'settings', 'max_concurrent', 'tolerated_failures', 'parallelization',
+)  # fmt: skip
+_ENGINE_OPTIONS = ('potential', 'files', 'pseudo_family', 'parallelization', 'elements', 'options')
+_OF_ENGINE = {
+    'potential': ['lammps'], 'coulomb': ['lammps'], 'files': ['ase'], 'pseudo_family': ['quantumespresso'],
+    'parallelization': ['quantumespresso'], 'elements': list(_DFT),
+}  # fmt: skip
 
 
 @dataclass
@@ -133,15 +139,15 @@ class _Parts:
             near = '' if engine is None else f'{engine!r} given, '
             study.problem('label.engine', f'{near}expected who labels: one of {", ".join(LABEL_CODES)}')
             return {}
-        for key, owner in _OF_ENGINE.items():
-            if key in section and owner != engine:
-                study.problem(f'label.{key}', f'is of the engine {owner}, not of {engine}')
+        for key, owners in _OF_ENGINE.items():
+            if key in section and engine not in owners:
+                study.problem(f'label.{key}', f'is of the engine {" or ".join(owners)}, not of {engine}')
         found: dict[str, Any] = {'engine': engine, 'code': nodes_of.code(study, 'label.code', *LABEL_CODES[engine])}
         found['options'] = nodes_of.job(study, 'label')
         if engine == 'lammps':
             found['potential'] = nodes_of.potential(study, 'label', self.elements)
         elif engine in _DFT:
-            found['elements'] = self.elements
+            found['elements'] = self._all_elements(section.get('elements'))
         if engine == 'quantumespresso':
             if 'pseudo_family' in section:
                 found['pseudo_family'] = section['pseudo_family']
@@ -149,10 +155,21 @@ class _Parts:
                 study.problem('label', 'pseudo_family is missing: the label of a family, see `aiida-pseudo list`')
         if 'files' in section:
             found['files'] = self._files(section['files'])
-        for key in ('protocol', 'overrides', 'gate', 'settings', 'max_concurrent', 'tolerated_failures'):
+        for key in _PASSED_ON:
             if key in section:
                 found[key] = section[key]
         return {} if engine == 'lammps' and found['potential'] is None else found
+
+    def _all_elements(self, given: Any) -> list[str]:
+        """Elements of the method: those of the study, and those that come later."""
+        from aiida_glassion.kernels.build.formula import known_elements
+
+        more = given if isinstance(given, list) else [] if given is None else [given]
+        unknown = [element for element in more if element not in known_elements()]
+        if unknown:
+            self.study.problem('label.elements', f'{unknown[0]!r} is no element; expected e.g. [Na, P, S, O]')
+            return self.elements
+        return sorted({*self.elements, *more})
 
     def _files(self, given: Any) -> Any:
         from aiida_glassion.cli.launch_label_plan import model_files

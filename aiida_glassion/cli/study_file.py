@@ -30,8 +30,9 @@ KEYS: dict[str, Any] = {
     'reference': _FREE,
     'label': {
         'engine': 'text', 'code': 'text', 'protocol': 'text', 'overrides': _FREE, 'potential': _FREE,
-        'coulomb': 'text', 'files': _FREE, 'pseudo_family': 'text', 'gate': 'text', 'settings': _FREE,
-        'max_concurrent': 'count', 'tolerated_failures': 'fraction', **_JOB,
+        'coulomb': 'text', 'files': _FREE, 'pseudo_family': 'text', 'parallelization': _FREE,
+        'elements': _FREE, 'gate': 'text', 'settings': _FREE, 'max_concurrent': 'count',
+        'tolerated_failures': 'fraction', **_JOB,
     },
     'train': {'protocol': 'text', 'overrides': _FREE, 'code': 'text', 'max_concurrent': 'count', **_JOB},
     'explore': {
