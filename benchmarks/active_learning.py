@@ -44,7 +44,6 @@ def loop_builder(codes: Codes, ground: Ground, size: Size, seed: int, overrides:
 
     :param overrides: settings beside those of the size.
     """
-    from aiida_glassion.workchains import protocols
     from aiida_glassion.workchains.active_learning import ActiveLearningWorkChain
 
     return ActiveLearningWorkChain.get_builder_from_protocol(
@@ -54,7 +53,7 @@ def loop_builder(codes: Codes, ground: Ground, size: Size, seed: int, overrides:
         datasets={'start': ground.initial},
         configurations={'melt': ground.start},
         protocol=size.protocol,
-        overrides=protocols.merge(dict(size.overrides), dict(overrides)),
+        overrides=merged(size.overrides, overrides),
         stages=size.stages,
         train_overrides=size.training,
         committee=size.committee,
@@ -157,7 +156,7 @@ def baseline(home: Home, codes: Codes, ground: Ground, size: Size, seeds: tuple[
         for arm, changes in ARMS.items():
             tag = f'{arm} {seed}'
             stages = [{**stage, 'max_labels': size.labels, 'gate': False} for stage in size.stages[-1:]]
-            builder = loop_builder(codes, ground, _with_stages(size, stages), seed, _merge(fixed, changes))
+            builder = loop_builder(codes, ground, _with_stages(size, stages), seed, merged(fixed, changes))
             loop = home.run(tag, builder)
             found.setdefault(arm, {})[seed] = {
                 'exit_status': loop.exit_status,
@@ -174,10 +173,13 @@ def _with_stages(size: Size, stages: list[dict[str, Any]]) -> Size:
     return replace(size, stages=stages)
 
 
-def _merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    from aiida_glassion.workchains import protocols
-
-    return protocols.merge(dict(first), dict(second))
+def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings of both; where both have a value that of the second."""
+    both = dict(first)
+    for key, value in second.items():
+        inner = both.get(key)
+        both[key] = merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+    return both
 
 
 def main() -> None:
