@@ -86,3 +86,59 @@ def test_the_yaml_of_a_training_makes_a_valid_builder(tmp_path, aiida_profile_cl
     path.write_text(yaml.safe_dump(content | {'datasets': {'start': dp_code.pk}}))
     with pytest.raises(ValueError, match=r'datasets\.start: node .* is InstalledCode, expected a dataset'):
         module.builder(path)
+
+
+@pytest.fixture
+def committee(aiida_profile_clean):
+    """A training that left two models."""
+    from aiida import orm
+    from aiida.common.links import LinkType
+
+    from aiida_glassion.data.potential import PotentialData
+
+    training = orm.WorkChainNode().store()
+    for number in (1, 2):
+        job = orm.CalcFunctionNode()
+        job.base.links.add_incoming(training, LinkType.CALL_CALC, f'seed_{number}')
+        job.store()
+        model = PotentialData.from_deepmd(Path(__file__).parent / 'fixtures' / 'deepmd' / f'silica_{number}.pb')
+        model.base.links.add_incoming(job, LinkType.CREATE, 'model')
+        model.store().base.links.add_incoming(training, LinkType.RETURN, f'potentials__seed_{number}')
+    return training
+
+
+@pytest.mark.parametrize('name', ['explore', 'structure_gate'])
+def test_the_yaml_of_an_exploration_and_of_a_gate(name, tmp_path, committee, lmp_deepmd_code):
+    from aiida_glassion.formats.deepmd.systems import read_system
+
+    frames = next(iter(read_system(Path(__file__).parent / 'fixtures' / 'deepmd' / 'silica' / 'O16Si8')))
+    frames.to_ase(0).write(tmp_path / 'melt.extxyz')
+    module, path = load(ROOT / name / 'launch.py'), tmp_path / 'inputs.yaml'
+    content = yaml.safe_load((ROOT / name / 'inputs.yaml').read_text()) | {'code': lmp_deepmd_code.full_label}
+    path.write_text(yaml.safe_dump(content | {'training': committee.pk}))
+    builder = module.builder(path)
+    ports = builder.process_class.spec().inputs
+    assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
+    assert builder.configurations['melt'].n_atoms == 24
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ValueError, match='training missing'):
+        module.builder(path)
+    path.write_text(yaml.safe_dump(content | {'trainings': 1}))
+    with pytest.raises(ValueError, match=r'unknown trainings; known are .*training'):
+        module.builder(path)
+
+
+def test_the_yaml_of_an_active_learning_makes_a_valid_builder(
+    tmp_path, aiida_profile_clean, lmp_code, lmp_deepmd_code, packmol_code, dp_code
+):
+    content = yaml.safe_load((ROOT / 'active_learning' / 'teacher.yaml').read_text())
+    codes = {'initial': lmp_code, 'label': lmp_code, 'train': dp_code, 'explore': lmp_deepmd_code}
+    for part, code in codes.items():
+        content[part]['code'] = code.full_label
+    content['initial']['packmol'] = packmol_code.full_label
+    path = tmp_path / 'study.yaml'
+    path.write_text(yaml.safe_dump(content))
+    builder = load(ROOT / 'active_learning' / 'launch.py').builder(path)
+    ports = builder.process_class.spec().inputs
+    assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
+    assert builder.metadata.label == 'Sodium silicate from its teacher'

@@ -143,7 +143,8 @@ def earlier_inputs(process_class: Any, node: orm.ProcessNode, overrides: Mapping
     for port in ('initial', 'returned') if 'iterations' in outputs else ('initial',):
         if port in builder:
             builder[port] = {}
-    builder.configurations = {**dict(node.inputs.get('configurations', {})), **_initial_frames(node)}
+    given = dict(node.inputs.configurations) if 'configurations' in node.inputs else {}
+    builder.configurations = {**given, **_initial_frames(node)}
     builder.earlier.memory = dict(outputs.memory) if 'memory' in outputs else {}
     if 'iterations' in outputs:
         builder.earlier.iterations = dict(outputs.iterations)
