@@ -18,6 +18,8 @@ FINAL_FILE = 'final.bin'
 STOPPED_RESTART = 'stopped.restart'
 MINIMISER_STEPS = 10**12
 """Where the steps of a minimiser begin to count if its output must be told from that of dynamics."""
+_LARGEST_BATH_SEED = 899_000_000
+"""Marsaglia's generator takes seeds up to 900 000 000, to which a Langevin bath adds the rank."""
 THERMO_COLUMNS = (
     'step', 'temp', 'press', 'pe', 'ke', 'etotal', 'econserve', 'vol', 'density',
     'pxx', 'pyy', 'pzz', 'pxy', 'pxz', 'pyz', 'lx', 'ly', 'lz', 'xy', 'xz', 'yz', 'spcpu',
@@ -222,7 +224,8 @@ class _Writer:
             limit = stage.max_displacement
             fixes = {f'ensemble_{label}': 'nve' if limit is None else f'nve/limit {limit:.10g}'}
         if stage.ensemble == 'langevin':
-            fixes[f'bath_{label}'] = f'langevin {bath} {self.seed} zero yes'
+            seed = (self.seed - 1) % _LARGEST_BATH_SEED + 1
+            fixes[f'bath_{label}'] = f'langevin {bath} {seed} zero yes'
         if isinstance(stage, Deform):
             fixes[f'strain_{label}'] = f'deform 1 {self.strain(stage)} remap x flip no'
         return fixes

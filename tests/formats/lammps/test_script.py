@@ -191,6 +191,17 @@ def test_shear_and_volume(mode):
     assert ('change_box all triclinic' in text) == (mode == 'xy')
 
 
+@pytest.mark.parametrize(
+    ('seed', 'bath'), [(899_000_000, 899_000_000), (900_000_001, 1_000_001), (2**31 - 1, 349483647)]
+)
+def test_a_bath_has_a_seed_that_its_generator_takes(seed, bath):
+    """Velocities may have any up to 2147483647."""
+    hold = {'kind': 'hold', 'ensemble': 'langevin', 'temperature': 300, 'duration': 1}
+    text = script({'stages': [hold]}, seed=seed)
+    assert f'langevin 300 300 0.1 {bath} zero yes' in text
+    assert f'velocity all create 300 {seed} ' in text
+
+
 def test_refusals():
     with pytest.raises(ValueError, match="units 'lj'"):
         script(lammps_units='lj')
