@@ -125,7 +125,8 @@ def ground_truth(home: Home, codes: Codes, ground: Ground, size: Size, seed: int
         return result
     result['report'] = loop.outputs.report.get_dict()
     result['forces'] = test_members(home, codes, ground, loop, tag)
-    learned = dict(loop.outputs.potentials)['seed_1']
+    first = min(dict(loop.outputs.potentials))
+    learned = dict(loop.outputs.potentials)[first]
     sides = run_sides(
         home,
         size.plan,
@@ -137,7 +138,13 @@ def ground_truth(home: Home, codes: Codes, ground: Ground, size: Size, seed: int
         },
         f'{tag} ',
     )
-    failed = {side: node.exit_message for side, node in sides.glasses.items() if not node.is_finished_ok}
+    nodes = {side: [glass, *sides.melts[side]] for side, glass in sides.glasses.items()}
+    failed = {
+        f'{side} {node.label}': node.exit_message
+        for side, runs in nodes.items()
+        for node in runs
+        if not node.is_finished_ok
+    }
     if failed:
         return {**result, 'failed': failed}
     return {**result, 'glass': compare_glasses(size.plan, sides), 'melt': compare_melts(size.plan, sides)}

@@ -31,6 +31,7 @@ def loop_table(loop: Mapping[str, Any]) -> list[str]:
             )
         )  # fmt: skip
     lines += force_table(loop.get('forces') or {})
+    lines += [f'failed: {name}: {words}' for name, words in (loop.get('failed') or {}).items()]
     if 'glass' in loop:
         lines += side_table(loop['glass']['numbers'])
         lines += ['', *rows(['R_χ of T(r) against the teacher, %', 'pair', 'teacher, other seeds', 'learned'])]
