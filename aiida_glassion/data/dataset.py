@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -176,29 +176,50 @@ def check_one_method(datasets: Mapping[str, DatasetData]) -> dict[str, Any]:
     :returns: their common method.
     :raises ValueError: names the two datasets and what differs.
     """
-    ordered = sorted(datasets.items())
-    method: dict[str, Any] = ordered[0][1].method if ordered else {}
-    for number, (name, dataset) in enumerate(ordered):
-        for earlier, other in ordered[:number]:
-            _check_pair(earlier, other, name, dataset)
-        method = union(method, dataset.method)
+    groups: dict[tuple[Any, ...], _Group] = {}
+    for name, dataset in sorted(datasets.items()):
+        shifts = dataset.energy_shifts
+        key = (dataset.method_hash, tuple(sorted(shifts.items())))
+        if key not in groups:
+            groups[key] = _Group(name, dataset.method, shifts)
+        for element in dataset.elements:
+            groups[key].owners.setdefault(element, name)
+    method: dict[str, Any] = {}
+    for number, group in enumerate(groups.values()):
+        for earlier in list(groups.values())[:number]:
+            _check_pair(earlier, group)
+        method = union(method, group.method) if number else group.method
     return method
 
 
-def _check_pair(first_name: str, first: DatasetData, other_name: str, other: DatasetData) -> None:
+@dataclass
+class _Group:
+    """Datasets of one method and one set of shifts: what holds for one of them holds for all.
+
+    :param name: of the first of them.
+    :param owners: element -> the first dataset that has it.
+    """
+
+    name: str
+    method: dict[str, Any]
+    shifts: dict[str, float]
+    owners: dict[str, str] = field(default_factory=dict)
+
+
+def _check_pair(first: _Group, other: _Group) -> None:
     differing = differences(first.method, other.method)
     if differing:
         values = '; '.join(f'{key}: {one!r} and {two!r}' for key, (one, two) in differing.items())
         raise ValueError(
-            f'{first_name} and {other_name} were labelled differently ({values}); their energies do not compare'
+            f'{first.name} and {other.name} were labelled differently ({values}); their energies do not compare'
         )
     shifted = [
         element
-        for element in sorted(set(first.elements) & set(other.elements))
-        if abs(first.energy_shifts.get(element, 0.0) - other.energy_shifts.get(element, 0.0)) > 1e-9
+        for element in sorted(set(first.owners) & set(other.owners))
+        if abs(first.shifts.get(element, 0.0) - other.shifts.get(element, 0.0)) > 1e-9
     ]
     if shifted:
         raise ValueError(
-            f'{first_name} and {other_name} have different energy shifts of {", ".join(shifted)}, '
-            f'{first.energy_shifts} and {other.energy_shifts} eV: shift one of them'
+            f'{first.owners[shifted[0]]} and {other.owners[shifted[0]]} have different energy shifts of '
+            f'{", ".join(shifted)}, {first.shifts} and {other.shifts} eV: shift one of them'
         )

@@ -93,3 +93,16 @@ def test_shifts_are_compared_by_the_elements_that_datasets_share():
         check_one_method({'a': first, 'b': DatasetData.from_frames(soda, PBE, {'Na': -1.0})})
     with pytest.raises(ValueError, match='different energy shifts of Si, '):
         check_one_method({'a': first, 'b': DatasetData.from_frames(silica, PBE, {'O': -430.0})})
+
+
+@pytest.mark.usefixtures('aiida_profile_clean')
+def test_one_of_many_datasets_that_differs_is_named():
+    """Datasets alike are compared once, but the message names the one that has the element."""
+    silica, soda = labelled(('Si', 'O', 'O'), 2, 1), labelled(('Na', 'Na', 'O'), 2, 2)
+    shifts = {'O': -430.0, 'Si': -107.0, 'Na': -1.0}
+    many = {f'a{i}': DatasetData.from_frames(silica, PBE, shifts) for i in range(3)}
+    many['b'] = DatasetData.from_frames(soda, PBE, shifts)
+    assert check_one_method(many) == PBE
+    odd = DatasetData.from_frames(soda, PBE, {'O': -430.0, 'Na': -2.0})
+    with pytest.raises(ValueError, match='b and c have different energy shifts of Na, '):
+        check_one_method({**many, 'c': odd})
