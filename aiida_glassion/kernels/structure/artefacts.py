@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.structure.anions import Speciation
 from aiida_glassion.kernels.structure.crystallinity import crystallinity_by_element
 from aiida_glassion.kernels.structure.elements import network_roles, odd_coordination, usual_coordination
+from aiida_glassion.kernels.structure.melt import site_overlap
 from aiida_glassion.kernels.structure.neighbours import check_configuration, neighbour_list
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -26,6 +28,7 @@ ARTEFACT_LIMITS: dict[str, float] = {
     'crystallised': 3.0,
     'detached': 0.0,
     'void': 2.0,
+    'shared_sites': 0.1,
 }
 """Above what a glass is flagged.
 
@@ -34,13 +37,16 @@ usual: SiS2, GeS2, B, Al, Ga, Sn with S or Se); ``former_chains``: share of form
 formers (P–P–P); ``former_bonds``: share of formers bonded to another, in oxides; ``anion_bonds``: share of anions
 bonded to another; ``odd_coordination``: share of a former outside its usual coordination; ``crystallised``: contrast of
 Bragg peaks, a glass has about 1; ``detached``: share of atoms without any neighbour; ``void``: radius of the largest
-empty sphere over the cube root of the volume per atom.
+empty sphere over the cube root of the volume per atom; ``shared_sites``: share of the formers' sites that two glasses
+of one start have in common beyond chance: above it the melt did not forget the start, and agreement says little.
 """
 _EDGES_ARE_USUAL = frozenset({'Si', 'Ge', 'B', 'Al', 'Ga', 'Sn'})
 """Formers of which chalcogenides share edges by nature."""
 _CHALCOGENS = frozenset({'S', 'Se', 'Te'})
 _REACH = 1.5
 """An atom without another within so many times the sum of their covalent radii is detached."""
+_SITE = 0.3
+"""Radius of a site over the sum of the covalent radii of a former and an anion."""
 _GRID = 0.6
 """Spacing of the grid on which voids are looked for, Å: the radius is found to half of it."""
 
@@ -176,6 +182,40 @@ def detached_atoms(frames: Frames, index: int = -1, reach: float = _REACH) -> np
     positions, cell = check_configuration(frames.positions[index], frames.cells[index])
     pairs = neighbour_list(positions, cell, reach * (radii[:, None] + radii), frames.types, frames.pbc)
     return np.asarray(np.bincount(pairs.first, minlength=frames.n_atoms) == 0)
+
+
+def shared_sites(glasses: Mapping[str, Frames], limit: float) -> list[Artefact]:
+    """The two glasses of one start that have most sites in common.
+
+    :param glasses: of the same atoms, by member; their last frames are compared in fractional coordinates.
+    :param limit: share of sites, beyond chance (:func:`.melt.site_overlap`).
+    """
+    found = []
+    for a, b in combinations(sorted(glasses), 2):
+        share, error, element = _overlap(glasses[a], glasses[b])
+        words = (
+            f'{share:.0%} of the {element} sites of {a} and {b} are the same beyond chance (limit {limit:.0%}): the '
+            'melt did not forget its start, so that their agreement says little; hold it longer or hotter'
+        )
+        found.append(_artefact('shared_sites', share, limit, error, words))
+    return [max(found, key=lambda artefact: artefact['value'])] if found else []
+
+
+def _overlap(one: Frames, other: Frames) -> tuple[float, float, str]:
+    from ase.data import atomic_numbers, covalent_radii
+
+    roles = network_roles(one.elements)
+    ranked = sorted(one.elements, key=lambda e: (roles[e] != 'former', -one.counts[e]))
+    element = ranked[0]
+    partner = next((e for e in one.elements if roles[e] == 'anion'), element)
+    radius = _SITE * float(covalent_radii[atomic_numbers[element]] + covalent_radii[atomic_numbers[partner]])
+    which = one.types == one.elements.index(element)
+    cell = np.asarray(one.cells[-1], dtype=np.float64)
+    sites = np.asarray(one.positions[-1][which], dtype=np.float64)
+    there = np.asarray(other.positions[-1][which] @ np.linalg.inv(other.cells[-1]) @ cell, dtype=np.float64)
+    chance = -np.expm1(-len(sites) / abs(np.linalg.det(cell)) * 4 / 3 * np.pi * radius**3)
+    error = float(np.sqrt(chance / (1 - chance) / len(sites)))
+    return site_overlap(sites, there, cell, radius), error, element
 
 
 def _void(frames: Frames, limit: float) -> list[Artefact]:

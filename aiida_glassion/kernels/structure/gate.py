@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.structure.agreement import LIMITS, compare_glasses
-from aiida_glassion.kernels.structure.anions import default_cutoffs
-from aiida_glassion.kernels.structure.artefacts import ARTEFACT_LIMITS, find_artefacts
+from aiida_glassion.kernels.structure.anions import Speciation, default_cutoffs
+from aiida_glassion.kernels.structure.artefacts import ARTEFACT_LIMITS, find_artefacts, shared_sites
 from aiida_glassion.kernels.structure.measured import MeasuredGlass, blocked_rdf, measure_glass
 
 Criterion = dict[str, Any]
@@ -142,7 +142,7 @@ def _artefacts_of(references: Mapping[str, MeasuredGlass], limits: Mapping[str, 
     """What the references show themselves: a glass may have as much."""
     found: dict[str, float] = {}
     for glass in references.values():
-        for artefact in find_artefacts(glass.frames, glass.species, limits):
+        for artefact in find_artefacts(*_sample(glass), limits):
             found[artefact['name']] = max(artefact['value'], found.get(artefact['name'], 0.0))
     return found
 
@@ -158,23 +158,28 @@ def _artefacts(
     """Criteria of the artefacts that close the gate, of the member that shows most; flags of all."""
     worst: dict[str, tuple[str, dict[str, Any]]] = {}
     flags = []
-    for member, glass in sorted(members.items()):
-        for artefact in find_artefacts(glass.frames, glass.species, limits):
-            name = artefact['name']
-            if artefact['value'] > max(artefact['limit'], allowed.get(name, 0.0)):
-                flags.append(f'{start}, {member}: {artefact["words"]}')
-            if name.startswith(fail_on) and (name not in worst or artefact['value'] > worst[name][1]['value']):
-                worst[name] = (member, artefact)
+    shown = [(m, artefact) for m in sorted(members) for artefact in find_artefacts(*_sample(members[m]), limits)]
+    common = shared_sites({m: glass.frames for m, glass in members.items()}, limits['shared_sites'])
+    for member, artefact in [*shown, *(('', artefact) for artefact in common)]:
+        name = artefact['name']
+        if artefact['value'] > max(artefact['limit'], allowed.get(name, 0.0)):
+            flags.append(f'{start}, {member}: {artefact["words"]}' if member else f'{start}: {artefact["words"]}')
+        if name.startswith(fail_on) and (name not in worst or artefact['value'] > worst[name][1]['value']):
+            worst[name] = (member, artefact)
     criteria = []
     for name, (member, artefact) in worst.items():
         base = max(artefact['limit'], allowed.get(name, 0.0))
         limit = base + (k_sigma * artefact['error'] if artefact['error'] else 0.0)
-        words = f'{start}: {artefact["words"]} in the glass of {member}'
+        words = f'{start}: {artefact["words"]}' + (f' in the glass of {member}' if member else '')
         if limit > artefact['limit']:
             words += f'; {limit:.3f} is allowed with the error of counting and what the reference shows'
         criterion = {'name': f'{start}:{name}', 'value': artefact['value'], 'limit': limit, 'words': words}
         criteria.append({**criterion, 'met': bool(artefact['value'] <= limit)})
     return criteria, flags
+
+
+def _sample(glass: MeasuredGlass) -> tuple[Frames, tuple[Speciation, ...]]:
+    return glass.frames, glass.species
 
 
 def _unresolved(criteria: list[Criterion]) -> list[str]:

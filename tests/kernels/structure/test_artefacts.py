@@ -12,6 +12,7 @@ from aiida_glassion.kernels.structure.artefacts import (
     detached_atoms,
     find_artefacts,
     largest_void,
+    shared_sites,
     tetrahedral_formers,
 )
 
@@ -132,3 +133,19 @@ def test_detached_atoms(network):
 def test_limits_are_inputs(network):
     found = artefacts(network(1, opened=0.1), odd_coordination=0.9, crystallised=1e6)
     assert flagged(found) == set()
+
+
+def test_glasses_that_remember_their_start_share_its_sites(network):
+    """Vibrating about the same sites: nearly all; the same atoms at random places: none beyond chance."""
+    one, same = network(1, disorder=0.2), network(2, disorder=0.2)
+    (found,) = shared_sites({'a': one, 'b': same}, 0.1)
+    assert found['flagged']
+    assert found['value'] > 0.9
+    assert 'of the Si sites of a and b' in found['words']
+    places = np.random.default_rng(1).random((2, *one.positions.shape)) * one.cells[0].diagonal()
+    random = {name: Frames(one.symbols, where, one.cells) for name, where in zip('cd', places, strict=True)}
+    (forgotten,) = shared_sites(random, 0.1)
+    assert abs(forgotten['value']) < 3 * forgotten['error']
+    (worst,) = shared_sites({'a': one, 'b': same, **random}, 0.1)
+    assert worst == found
+    assert shared_sites({'a': one}, 0.1) == []

@@ -9,7 +9,7 @@ import pytest
 from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.structure.gate import judge_glasses
 
-UNLIMITED = {'artefacts': {'crystallised': 1e6}}
+UNLIMITED = {'artefacts': {'crystallised': 1e6, 'shared_sites': 1.0}}
 
 
 def by_name(judgement):
@@ -82,9 +82,11 @@ def test_artefacts_close_the_gate_only_if_they_are_to(network):
     told = judge_glasses(glasses, {})
     assert told.report['passed']
     assert any(flag.startswith('silica, a: Bragg peaks') for flag in told.report['flags'])
-    closed = judge_glasses(glasses, {}, settings={'fail_on': ['crystallised']})
+    assert any('did not forget its start' in flag for flag in told.report['flags'])
+    closed = judge_glasses(glasses, {}, settings={'fail_on': ['crystallised', 'shared_sites']})
     assert not closed.report['passed']
     assert not by_name(closed)['silica:crystallised']['met']
+    assert not by_name(closed)['silica:shared_sites']['met']
 
 
 def test_what_the_reference_shows_is_no_artefact(network):
