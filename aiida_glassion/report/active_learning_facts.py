@@ -11,6 +11,7 @@ from aiida_glassion.report.figures.active_learning import Iteration
 from aiida_glassion.report.numbers import Number, find_number, read_number
 
 CLASSES = ('accurate', 'candidate', 'failed', 'set_aside')
+_COSTS = ('jobs', 'seconds', 'core_hours', 'cached', 'measured')
 COST_PARTS = ('train', 'explore', 'label', 'gate')
 ACTIONS = {
     'repeat': 'again, with new data',
@@ -166,12 +167,15 @@ def core_hours(record: Mapping[str, Any]) -> dict[str, float]:
 
 
 def total_cost(loop: Loop) -> dict[str, dict[str, float]]:
-    """Jobs, seconds and core-hours of every part over all iterations."""
+    """Jobs that ran, seconds and core-hours of every part over all iterations.
+
+    ``measured`` of the jobs said how long they took, the time of others includes waiting; ``cached`` cost nothing.
+    """
     total: dict[str, dict[str, float]] = {}
     for record in loop.records:
         for part, entry in (record.get('cost') or {}).items():
             if isinstance(entry, Mapping):
-                own = total.setdefault(str(part), {'jobs': 0, 'seconds': 0.0, 'core_hours': 0.0})
+                own = total.setdefault(str(part), dict.fromkeys(_COSTS, 0.0))
                 for key in own:
                     number = find_number(entry, key)
                     own[key] += number.value if number else 0.0
@@ -280,6 +284,7 @@ def warnings_of(loop: Loop) -> list[str]:
         found.append(f'It continues an earlier loop of {len(loop.earlier)} iterations, which are not drawn here.')
     found += [f'Structures: {flag}' for flag in (loop.last.get('gate') or {}).get('flags') or []]
     found += [f'Structures: {warning}' for warning in loop.gate.get('warnings') or []]
+    found += [f'Trust levels: {warning}' for warning in (loop.last.get('levels') or {}).get('warnings') or []]
     found += [f'Last selection: {warning}' for warning in (loop.last.get('selection') or {}).get('warnings') or []]
     failed = failures_of(loop)
     if failed:

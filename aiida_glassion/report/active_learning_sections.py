@@ -190,8 +190,15 @@ def cost_section(loop: Loop, figures: Figures) -> Markup:
     ]
     rows.append(('all', *(f'{sum(own[k] for own in total.values()) / f:.4g}' for k, f in
                           (('jobs', 1), ('seconds', 3600), ('core_hours', 1)))))  # fmt: skip
-    listed = table(('Part', 'Jobs', 'Hours in jobs', 'Core-hours'), rows, 'All iterations', numbers_from=1)
-    return section('cost', 'Cost', named_figure(loop.title, figures, 'cost'), listed)
+    listed = table(('Part', 'Jobs', 'Hours in jobs', 'Core-hours'), rows, 'All iterations that were judged', 1)
+    waited = sum(own['jobs'] - own['measured'] for own in total.values())
+    cached = sum(own['cached'] for own in total.values())
+    notes = [
+        f'The time of {waited:g} jobs is that from their creation to their end, waiting included.' if waited else '',
+        f'{cached:g} more jobs were taken from the cache.' if cached else '',
+    ]
+    note = soft(' '.join(text for text in notes if text)) if any(notes) else ''
+    return section('cost', 'Cost', named_figure(loop.title, figures, 'cost'), listed, note)
 
 
 def percent(share: float) -> str:

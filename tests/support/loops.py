@@ -130,6 +130,8 @@ def make_records() -> list[dict]:
                          'reason': f'{100 * fractions["candidate"]:.2g} % of 8000 frames are candidates (limit '
                                    f'{100 * limit:g} %); the force error is {force:.0f} meV/Å'},
         })  # fmt: skip
+        for entry in records[-1]['cost'].values():
+            entry.update(cached=0, measured=entry['jobs'])
         total += labelled
     return records
 
