@@ -26,6 +26,7 @@ from aiida_glassion.workchains.explore_inputs import (
     plan_runs,
 )
 from aiida_glassion.workchains.explore_record import STATES, reason_of, record_of, state_of
+from aiida_glassion.workchains.label_inputs import fill
 from aiida_glassion.workchains.md import MdWorkChain
 from aiida_glassion.workchains.protocols import nearest
 
@@ -187,8 +188,7 @@ class ExploreWorkChain(WorkChain):
             builder.potential = potentials[names[0]]
         builder.committee = {name: potentials[name] for name in names[1:]}
         builder.md.md.code = code
-        if options:
-            builder.md.md.metadata.options = dict(options)
+        fill(builder.md.md.metadata.options, options or {})
         builder.round, builder.seed = orm.Int(round), orm.Int(seed)
         builder.max_concurrent = orm.Int(max_concurrent)
         builder.tolerated_failures = orm.Float(tolerated_failures)

@@ -121,8 +121,6 @@ def _check_numbers(inputs: Any) -> str | None:
 
 def _check_md(inputs: Any) -> str | None:
     md = (inputs.get('md') or {}).get('md') or {}
-    if 'code' not in md:
-        return 'md.md.code: missing, expected the LAMMPS beside DeePMD-kit, e.g. the one that `glassion setup` stored'
     if 'retrieve' in md and md['retrieve'].get_dict().get('trajectory') is False:
         return 'md.md.retrieve: trajectory = False; the frames are what an exploration is for: leave it true'
     return None
