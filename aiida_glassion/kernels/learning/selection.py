@@ -46,6 +46,8 @@ CODES = {
 }  # fmt: skip
 """What became of a frame. ``similar``: a candidate too near to the data or to a chosen frame to be worth a label."""
 _EXAMPLES_OF_EACH = 2
+_DRAWN_FOR_EACH = 10
+"""Failed frames drawn for each that may be labelled, since some are alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +134,7 @@ def select_frames(
     candidates, failed = _sift(selection, visited, settings, known, n_failed > 0, float(levels['upper']))
     selection.n_left = len(candidates)
     draw = np.random.default_rng((seed, 1))
-    failed = [failed[i] for i in draw.permutation(len(failed))[: settings.max_considered]]
+    failed = [failed[i] for i in draw.permutation(len(failed))[: _DRAWN_FOR_EACH * n_failed]]
     if len(candidates) > settings.max_considered:
         candidates = [
             candidates[i] for i in sorted(draw.choice(len(candidates), settings.max_considered, replace=False))
@@ -142,8 +144,7 @@ def select_frames(
     if not rows:
         return selection
     points = np.zeros((len(rows), n_columns(len(elements))), dtype=np.float32)
-    for name, numbers, frames in _frames_of(selection, visited, rows):
-        del name
+    for _, numbers, frames in _frames_of(selection, visited, rows):
         points[numbers] = describe(frames, elements)
     blocks = [part.descriptors for part in memory]
     first, reached_first, near = _choose_failed(points, blocks, len(candidates), n_failed, settings)

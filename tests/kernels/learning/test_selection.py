@@ -188,6 +188,14 @@ def test_a_share_of_labels_for_frames_just_above_the_upper_level(silica):
     assert len(only.memory.fingerprints) == 5
 
 
+def test_candidates_keep_away_from_the_failed_frames_that_were_chosen(silica):
+    twins = replace(silica[:4], positions=silica[:4].positions + 1e-3 * np.sin(np.arange(24 * 3).reshape(24, 3)))
+    visited = {'above': run_of(silica[:4], np.full(4, 0.6)), 'between': run_of(twins, np.full(4, 0.2))}
+    selection, report = select(visited, max_labels=4, failed_fraction_labelled=0.5)
+    assert (report['chosen'], report['chosen_failed'], report['discarded']['similar']) == (4, 2, 2)
+    assert not set(selection.chosen['above']) & set(selection.chosen['between'])
+
+
 def test_virial_levels_beside_those_of_the_forces(silica):
     force = np.array([0.01, 0.01, 0.01, 0.2, 0.2, 0.9])
     virial = np.array([0.001, 0.02, 0.2, 0.001, 0.2, 0.001])
