@@ -22,6 +22,8 @@ Settings = Mapping[str, Any]
 ANALYSIS: dict[str, Any] = {'r_max': 8.0, 'n_bins': 400, 'cutoffs': {}}
 FAIL_ON = ('edge_sharing', 'former_chains', 'anion_bonds', 'detached', 'void')
 """Artefacts that close the gate; the others are flagged only."""
+_MOST_FRAMES = 200
+"""So many frames of a sample are looked at, evenly spaced: more of one frozen arrangement tell nothing new."""
 
 
 @dataclass
@@ -105,14 +107,19 @@ def _measure(
 ) -> tuple[dict[tuple[str, str], MeasuredGlass], list[str]]:
     """Measure all glasses of one start with the same cut-offs, on the same r."""
     analysis = {**ANALYSIS, **settings.get('analysis', {})}
-    every = {('member', name): frames for name, frames in made.items()}
-    every |= {('reference', name): frames for name, frames in reference.items()}
+    every = {('member', name): _some(frames) for name, frames in made.items()}
+    every |= {('reference', name): _some(frames) for name, frames in reference.items()}
     r_max = min(analysis['r_max'], *(_smallest_height(frames) for frames in every.values()))
     seen = {key: blocked_rdf(frames, r_max, analysis['n_bins']) for key, frames in every.items()}
     rdf = next(iter(seen.values())).rdf
     mean = np.mean([blocked.rdf.g for blocked in seen.values()], axis=0)
     cutoffs, warnings = default_cutoffs(rdf.elements, rdf.r, mean, analysis['cutoffs'])
     return {key: measure_glass(every[key], seen[key], cutoffs) for key in every}, warnings
+
+
+def _some(frames: Frames) -> Frames:
+    chosen = np.linspace(0, frames.n_frames - 1, min(frames.n_frames, _MOST_FRAMES))
+    return frames[np.rint(chosen).astype(int)]
 
 
 def _smallest_height(frames: Frames) -> float:

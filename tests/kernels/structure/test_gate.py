@@ -7,7 +7,7 @@ import json
 import pytest
 
 from aiida_glassion.frames import Frames
-from aiida_glassion.kernels.structure.gate import judge_glasses
+from aiida_glassion.kernels.structure.gate import _some, judge_glasses
 
 UNLIMITED = {'artefacts': {'crystallised': 1e6, 'shared_sites': 1.0}}
 
@@ -99,6 +99,15 @@ def test_small_cells_are_said_to_decide_nothing(network):
     glasses = {'silica': {'a': network(1, repeats=1, disorder=0.4), 'b': network(2, repeats=1, disorder=0.4)}}
     report = judge_glasses(glasses, {}).report
     assert 'larger cells' in report['warnings'][-1]
+
+
+def test_of_many_frames_some_are_looked_at(network):
+    """The last among them: crystal, void and detached atoms are looked for there."""
+    frames = network(1, repeats=1, n_frames=450)
+    some = _some(frames)
+    assert some.n_frames == 200
+    assert (some.positions[[0, -1]] == frames.positions[[0, -1]]).all()
+    assert _some(frames[:3]).n_frames == 3
 
 
 @pytest.mark.parametrize('n_frames', [1, 2])
