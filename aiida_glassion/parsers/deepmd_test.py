@@ -53,7 +53,8 @@ class DeepmdTestParser(Parser):
         formulas = list(dict.fromkeys(parity.formulas))
         node.base.attributes.set_many({'formulas': formulas, 'elements': list(parity.elements), 'units': PARITY_UNITS})
         self.out('parity', node)
-        self.out('results', orm.Dict(_errors(parity) | {'deepmd_version': log.version, 'warnings': log.warnings[:50]}))
+        said = {'deepmd_version': log.version, 'wall_seconds': log.seconds, 'warnings': log.warnings[:50]}
+        self.out('results', orm.Dict(_errors(parity) | said))
         return None
 
     def _parity(self, folder: Path | None) -> Parity:

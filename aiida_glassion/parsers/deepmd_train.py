@@ -142,6 +142,7 @@ class DeepmdTrainParser(Parser):
             'checkpoint_step': self._checkpoint_step(),
             'last_errors': _last_errors(self.curve),
             'seconds_per_batch': log.seconds_per_batch,
+            'wall_seconds': sum(part.seconds or 0.0 for part in self.logs.values()) or None,
             'compressed': compressed,
             'compression_error': self.compression_error,
             'backend': self.backend.name,
@@ -154,7 +155,13 @@ class DeepmdTrainParser(Parser):
             'labelled_frames': {label: labelled_frames(inputs.training, label) for label in LABEL_PREFACTORS},
             'warnings': list(dict.fromkeys(w for log in self.logs.values() for w in log.warnings))[:50],
             'problems': self.problems,
-            'units': {'seconds_per_batch': 's', 'compression_error': 'eV/Å', 'rcut': 'Å', **_ERROR_UNITS},
+            'units': {
+                'seconds_per_batch': 's',
+                'wall_seconds': 's',
+                'compression_error': 'eV/Å',
+                'rcut': 'Å',
+                **_ERROR_UNITS,
+            },
         }
 
     def _checkpoint_step(self) -> int | None:

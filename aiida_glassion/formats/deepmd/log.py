@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 
+_STAMP = re.compile(r'^\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3})\] DEEPMD', re.MULTILINE)
 _VERSION = re.compile(r'Source:\s+v?(\d\S*)')
 _BACKEND = re.compile(r'Backend:\s+(\S+)')
 _BATCH = re.compile(r'Batch\s+(\d+): trn')
@@ -37,6 +39,7 @@ class TrainingLog:
     :param last_step: newest step reported; None: no training step was done.
     :param finished: the training came to its end.
     :param seconds_per_batch: mean time of a batch, s.
+    :param seconds: from its first line with a time to its last, s.
     :param warnings: its warnings, each once.
     :param error: last line of a Python traceback, ``Class: message``.
     :param out_of_memory: line that says that memory did not suffice.
@@ -49,6 +52,7 @@ class TrainingLog:
     last_step: int | None = None
     finished: bool = False
     seconds_per_batch: float | None = None
+    seconds: float | None = None
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
     out_of_memory: str | None = None
@@ -93,7 +97,17 @@ def read_log(text: str) -> TrainingLog:
             log.error = line.strip()[:500]
     if log.seconds_per_batch is None:
         log.seconds_per_batch = _speed(pieces)
+    log.seconds = _seconds(text)
     return log
+
+
+def _seconds(text: str) -> float | None:
+    """Time that the log spans, s; None: its lines have no times, or the clock was set back."""
+    try:
+        times = [datetime.fromisoformat(day).timestamp() + int(part) / 1e3 for day, part in _STAMP.findall(text)]
+    except ValueError:
+        return None
+    return times[-1] - times[0] if times and times[-1] >= times[0] else None
 
 
 def reason_of(log: TrainingLog, text: str) -> str:

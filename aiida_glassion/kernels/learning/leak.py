@@ -42,12 +42,19 @@ def nearest_training_frame(
     :returns: of each test frame that was compared; infinite where no training frame has the same atoms.
     """
     chosen = _some([part.sorted_by_element() for part in test], most)
+    fractions = [_fractions(part) for part in chosen]
     nearest = [np.full(part.n_frames, np.inf) for part in chosen]
+    by_symbols: dict[tuple[str, ...], list[int]] = {}
+    for index, frames in enumerate(chosen):
+        by_symbols.setdefault(frames.symbols, []).append(index)
     for part in training:
         learned = part.sorted_by_element()
-        for frames, found in zip(chosen, nearest, strict=True):
-            if frames.symbols == learned.symbols:
-                np.minimum(found, _distances(frames, learned), out=found)
+        alike = by_symbols.get(learned.symbols, [])
+        if not alike:
+            continue
+        known = _fractions(learned)
+        for index in alike:
+            np.minimum(nearest[index], _distances(chosen[index], fractions[index], known), out=nearest[index])
     return np.concatenate(nearest) if nearest else np.zeros(0)
 
 
@@ -66,14 +73,13 @@ def _some(parts: list[Frames], most: int) -> list[Frames]:
     return chosen
 
 
-def _distances(test: Frames, learned: Frames) -> FloatArray:
-    """Of each test frame the distance to the nearest of the learned ones, Å."""
-    fractions = _fractions(learned)
+def _distances(test: Frames, fractions: FloatArray, learned: FloatArray) -> FloatArray:
+    """Of each test frame the distance to the nearest of the learned ones, both in :func:`_fractions`, Å."""
     best = np.full(test.n_frames, np.inf)
     block = max(1, _AT_A_TIME // (3 * test.n_atoms))
-    for index, fraction in enumerate(_fractions(test)):
-        for start in range(0, len(fractions), block):
-            shift = fractions[start : start + block] - fraction
+    for index, fraction in enumerate(fractions):
+        for start in range(0, len(learned), block):
+            shift = learned[start : start + block] - fraction
             if all(test.pbc):
                 shift = shift - np.rint(shift)
                 shift = shift @ test.cells[index]

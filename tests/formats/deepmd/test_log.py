@@ -21,6 +21,7 @@ def test_a_whole_training():
     log = read_log(text('whole'))
     assert (log.version, log.backend, log.last_step, log.finished) == ('3.2.0', 'TensorFlow', 200, True)
     assert log.seconds_per_batch == 0.0033
+    assert log.seconds == pytest.approx(2.634)
     assert (log.error, log.out_of_memory, log.not_a_number, log.no_backend, log.warnings) == (None,) * 4 + ([],)
 
 
