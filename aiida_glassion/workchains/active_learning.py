@@ -18,7 +18,7 @@ from aiida_glassion.functions.selection import remember_frames, set_levels
 from aiida_glassion.kernels.learning.convergence_settings import iteration_to_compare, read_convergence
 from aiida_glassion.workchains.active_learning_build import earlier_inputs, fill_builder
 from aiida_glassion.workchains.active_learning_checks import has_initial
-from aiida_glassion.workchains.active_learning_inputs import define_inputs, name_of
+from aiida_glassion.workchains.active_learning_inputs import define_inputs, name_of, number_of
 from aiida_glassion.workchains.active_learning_parts import LearningParts
 from aiida_glassion.workchains.active_learning_records import RECORDS_KEPT, reason_of
 from aiida_glassion.workchains.cost import cost_of
@@ -123,7 +123,8 @@ class ActiveLearningWorkChain(LearningParts):
 
     def _take_up(self) -> None:
         earlier = self.inputs.get('earlier', {})
-        records = [node for _, node in sorted(dict(earlier.get('iterations', {})).items())]
+        given = dict(earlier.get('iterations', {}))
+        records = [given[name] for name in sorted(given, key=number_of)]
         self.ctx.memory = dict(earlier.get('memory', {}))
         self.ctx.frozen = dict(earlier.get('frozen', {}))
         for node in records:
@@ -171,7 +172,7 @@ class ActiveLearningWorkChain(LearningParts):
             node.n_frames
             for part in (self.ctx.training, self.ctx.test)
             for name, node in part.items()
-            if not name.startswith('iteration_')
+            if not name.startswith(('iteration_', 'kept_'))
         )
         self.ctx.elements = sorted({e for node in self.ctx.training.values() for e in node.elements})
         self.ctx.sets.update(dict(self.inputs.get('configurations', {})))
@@ -204,7 +205,7 @@ class ActiveLearningWorkChain(LearningParts):
 
     def _starts_from_data(self) -> None:
         """Sets from the first frames where no others were given, and from those labelled last in an earlier loop."""
-        labelled = sorted(name for name in self.ctx.training if name.startswith('iteration_'))
+        labelled = sorted((name for name in self.ctx.training if name.startswith('iteration_')), key=number_of)
         chosen = {name: 'earlier' for name in labelled[-1:]}
         if not self.ctx.sets:
             chosen |= {name: f'data_{name}' for name in self.ctx.training if name not in labelled}

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
+from aiida.common.links import LinkType
 from aiida.engine import ProcessBuilder
 
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.workchains import protocols
+from aiida_glassion.workchains.active_learning_inputs import number_of
 from aiida_glassion.workchains.explore_inputs import load_curriculum
 from aiida_glassion.workchains.explore_inputs import load_settings as load_run_settings
 from aiida_glassion.workchains.label import LabelWorkChain
@@ -125,33 +127,49 @@ def fill_builder(
 def earlier_inputs(process_class: Any, node: orm.ProcessNode, overrides: Mapping[str, Any]) -> ProcessBuilder:
     """Builder that goes on where an earlier active learning ended.
 
-    :raises ValueError: it is no active learning, or left nothing to go on from.
+    It takes over the iterations that have a record, with their data and models. An iteration that was interrupted is
+    made again with the same seeds, so that its finished jobs come from the cache; if its frames were labelled already,
+    they are kept as data and it is made with them.
+
+    :raises ValueError: it is no active learning, or still runs.
     """
     if node.process_label != LABEL:
         raise ValueError(f'process {node.pk} is {node.process_label}, no {LABEL}')
-    builder = node.get_builder_restart()
-    outputs = node.outputs
-    settings = protocols.merge(node.inputs.settings.get_dict(), overrides)
-    builder.settings = orm.Dict(settings)
-    builder.metadata.label = node.label
-    if 'datasets' not in outputs:
-        if not node.is_terminated:
-            raise ValueError(f'process {node.pk} has not labelled anything yet and still runs: kill it, or wait')
-        return builder
-    names = {port: dict(outputs[port]) if port in outputs else {} for port in ('datasets', 'test_set')}
-    builder.datasets, builder.test = names['datasets'], names['test_set']
-    for port in ('initial', 'returned') if 'iterations' in outputs else ('initial',):
-        if port in builder:
-            builder[port] = {}
-    given = dict(node.inputs.configurations) if 'configurations' in node.inputs else {}
-    builder.configurations = {**given, **_initial_frames(node)}
-    builder.earlier.memory = dict(outputs.memory) if 'memory' in outputs else {}
-    if 'iterations' in outputs:
-        builder.earlier.iterations = dict(outputs.iterations)
-    frozen = _last_frozen(node)
-    if frozen:
-        builder.earlier.frozen = frozen
+    if not node.is_terminated:
+        raise ValueError(f'process {node.pk} still runs; two loops would do the same work: kill it, or wait')
+    links = node.base.links.get_incoming(link_type=(LinkType.INPUT_CALC, LinkType.INPUT_WORK))
+    inputs: dict[str, Any] = links.nested()
+    node.recursive_merge(inputs, node.get_metadata_inputs() or {})
+    inputs['settings'] = orm.Dict(protocols.merge(node.inputs.settings.get_dict(), overrides))
+    inputs['metadata'] = {'label': node.label, 'description': node.description}
+    done = _outputs(node, 'iterations')
+    data = {port: _outputs(node, port) for port in ('datasets', 'test_set', 'memory')}
+    if data['datasets']:
+        labelled = {*done, *data['datasets']}
+        data['memory'] = {
+            name: part for name, part in data['memory'].items() if name in labelled or not name.startswith('iteration_')
+        }
+        for port, nodes in data.items():
+            data[port] = {_kept_name(name, done, node.pk): dataset for name, dataset in nodes.items()}
+        inputs.pop('initial', None)
+        if done:
+            inputs.pop('returned', None)
+        inputs['datasets'], inputs['test'] = data['datasets'], data['test_set']
+        inputs['configurations'] = {**inputs.get('configurations', {}), **_initial_frames(node)}
+        earlier = {'iterations': done, 'memory': data['memory'], 'frozen': _frozen_of_last(node, done)}
+        inputs['earlier'] = {name: nodes for name, nodes in earlier.items() if nodes}
+    builder: ProcessBuilder = process_class.get_builder()
+    fill(builder, inputs)
     return builder
+
+
+def _outputs(node: orm.ProcessNode, port: str) -> dict[str, orm.Data]:
+    return dict(node.outputs[port]) if port in node.outputs else {}
+
+
+def _kept_name(name: str, done: Mapping[str, Any], pk: int) -> str:
+    """Name of a dataset in the next loop; one of an interrupted iteration leaves its own free."""
+    return name if name in done or not name.startswith('iteration_') else f'kept_{name.rpartition("_")[2]}_{pk}'
 
 
 def _initial_frames(node: orm.ProcessNode) -> dict[str, orm.Data]:
@@ -162,11 +180,10 @@ def _initial_frames(node: orm.ProcessNode) -> dict[str, orm.Data]:
     return {}
 
 
-def _last_frozen(node: orm.ProcessNode) -> dict[str, orm.Data]:
-    """Models of the newest training that ended well; those of the final one are the best."""
-    trainings = sorted(
-        (link.node for link in node.base.links.get_outgoing().all() if link.link_label.endswith('_train')),
-        key=lambda child: child.pk,
-    )
-    good = [child for child in trainings if child.is_finished_ok and 'frozen' in child.outputs]
-    return dict(good[-1].outputs.frozen) if good else {}
+def _frozen_of_last(node: orm.ProcessNode, done: Mapping[str, Any]) -> dict[str, orm.Data]:
+    """Models of the last iteration that has a record, or of the final training; or those that the loop began with."""
+    for name in ('final_train', f'{max(done, key=number_of)}_train' if done else ''):
+        for link in node.base.links.get_outgoing(link_label_filter=name).all() if name else ():
+            if link.node.is_finished_ok and 'frozen' in link.node.outputs:
+                return dict(link.node.outputs.frozen)
+    return dict(node.inputs.earlier.frozen) if 'earlier' in node.inputs and 'frozen' in node.inputs.earlier else {}

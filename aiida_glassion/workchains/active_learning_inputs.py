@@ -35,6 +35,11 @@ def name_of(iteration: int) -> str:
     return f'iteration_{iteration:02d}'
 
 
+def number_of(name: str) -> int:
+    """Number of an iteration by its name."""
+    return int(name.rpartition('_')[2])
+
+
 def define_inputs(spec: ProcessSpec) -> None:
     """Declare the input ports."""
     optional = {'required': False, 'populate_defaults': False}
