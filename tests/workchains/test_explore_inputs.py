@@ -6,13 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from aiida import orm
 from ase.build import bulk
 
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.formats.deepmd.systems import read_system
-from aiida_glassion.kernels.build.curriculum import expand, read_curriculum
+from aiida_glassion.kernels.build.curriculum import Stage, expand, read_curriculum
+from aiida_glassion.kernels.build.programs import KINDS
 from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.explore import ExploreWorkChain
 from aiida_glassion.workchains.explore_inputs import load_curriculum, load_settings
@@ -163,6 +165,15 @@ def test_overrides_of_a_curriculum():
         load_curriculum('fast', {'stages': ['melt']})
     with pytest.raises(ValueError, match="protocol 'fst' is not known; did you mean 'fast'"):
         load_curriculum('fst')
+
+
+def test_the_curriculum_of_the_documentation():
+    text = (FIXTURES.parents[2] / 'docs' / 'howto' / 'explore.md').read_text(encoding='utf-8')
+    (shown,) = (block.split('```')[0] for block in text.split('```yaml\n')[1:])
+    assert len(read_curriculum(yaml.safe_load(shown)['stages'])) == 3
+    fields = set(Stage.model_fields).union(*(kind.model_fields for kind in KINDS)) - {'kind'}
+    kinds = {kind.model_fields['kind'].default for kind in KINDS}
+    assert [name for name in sorted(fields | kinds | set(load_settings())) if f'`{name}`' not in text] == []
 
 
 def ended(status, pieces=(), exception=None, **outputs):
