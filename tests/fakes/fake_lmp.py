@@ -32,7 +32,7 @@ class Simulation:
     """The state that a script changes command by command."""
 
     def __init__(self, script: str) -> None:
-        self.log = Path(sys.argv[sys.argv.index('-log') + 1]).open('w')
+        self.log = Path(sys.argv[sys.argv.index('-log') + 1]).open('w')  # noqa: SIM115
         self.seed = zlib.crc32(script.encode())
         self.step, self.timestep, self.thermo_every = 0, 1e-3, 100
         self.fixes: dict[str, list[str]] = {}

@@ -32,7 +32,10 @@ def chance(*what: object) -> float:
 
 
 def is_hit(name: str, generation: int, *what: object) -> bool:
-    """Whether this job is among the fraction that an environment variable names by generation."""
+    """Whether this job is among the fraction that a variable names by generation, or has one of its `seeds:1,2`."""
+    value = os.environ.get(name, '')
+    if value.startswith('seeds:'):
+        return str(what[0]) in value.removeprefix('seeds:').split(',')
     return chance(name, *what) < by_generation(name, generation)
 
 
