@@ -21,6 +21,7 @@ from aiida_glassion.report.markup import Figure, Markup, element, html, named_fi
 from aiida_glassion.report.numbers import find_number, format_number, value_text
 
 Figures = Mapping[str, Figure]
+_MOST_REFUSED = 500
 
 
 def visited_section(loop: Loop, figures: Figures) -> Markup:
@@ -136,8 +137,9 @@ def _refused(loop: Loop) -> Markup:
     ]
     if not rows:
         return html('')
-    listed = table(('Iteration', 'Frame', 'Kind', 'Why'), rows)
-    return element('details', element('summary', f'All {len(rows)} refused frames'), listed)
+    listed = table(('Iteration', 'Frame', 'Kind', 'Why'), rows[:_MOST_REFUSED])
+    which = f'All {len(rows)}' if len(rows) <= _MOST_REFUSED else f'The first {_MOST_REFUSED} of {len(rows)}'
+    return element('details', element('summary', f'{which} refused frames'), listed)
 
 
 def structures_section(loop: Loop, figures: Figures) -> Markup:

@@ -7,21 +7,28 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 import pytest
 from aiida import orm
-from loops import LoopBuilder
+from loops import LoopBuilder, make_parity
 
-from aiida_glassion.report.active_learning import read_loop
+from aiida_glassion.kernels.learning.convergence import decide
+from aiida_glassion.kernels.learning.convergence_settings import read_convergence
+from aiida_glassion.kernels.learning.errors import committee_errors
+from aiida_glassion.kernels.learning.iteration import build_record
+from aiida_glassion.report.active_learning import Loop, read_loop
 from aiida_glassion.report.active_learning_facts import (
     core_hours,
     criterion_name,
     doing,
+    drawn_iterations,
     failures_of,
     initial_labels,
     is_converged,
+    iteration_rows,
     labels_before,
     labels_by_program,
     stage_progress,
@@ -217,6 +224,40 @@ def test_a_record_that_is_no_output_yet_counts(aiida_profile_clean):
     builder.hand_out = lambda: None
     loop = read_loop(builder.build())
     assert [record['number'] for record in loop.records] == [1, 2]
+
+
+def test_records_as_the_kernels_make_them():
+    """The keys that are read here are those that are written there."""
+    settings = {'candidate_fraction': 0.01}
+    errors = committee_errors({f'seed_{i}': make_parity(12, i) for i in range(2)})
+    selection = {
+        'visited': 400, 'accurate': 350, 'candidate': 30, 'failed': 8, 'chosen': 20, 'discarded': {'known': 12},
+        'fractions': {'accurate': 0.875, 'candidate': 0.075, 'failed': 0.02, 'set_aside': 0.03},
+        'histogram': {'edges': [0.01, 0.1, 1.0], 'counts': [350, 50]}, 'by_run': {'hold_1': {'chosen': 20}},
+    }  # fmt: skip
+    ledger = {'labelled': 18, 'known': 0, 'refused': [{'frames': 'hold_1', 'kind': 'outlier'}] * 2,
+              'by_kind': {'outlier': 2}}  # fmt: skip
+    cost = {'jobs': 2, 'seconds': 60.0, 'core_hours': 0.5, 'cached': 0, 'measured': 2}
+    facts = {'number': 1, 'stage_index': 0, 'stage_round': 1, 'labels_total': 118, 'cost': {'train': cost}}
+    record = build_record(
+        facts, {'name': 'melt'}, levels={'lower': 0.1, 'upper': 0.3}, selection=selection, errors=errors, ledger=ledger,
+        exploration={'runs': {'hold_1': {'state': 'exploded', 'program': 'hold'}}},
+    )  # fmt: skip
+    record['decision'] = decide(read_convergence(settings), {'name': 'melt'}, 2, record)
+    loop = Loop(1, 'uuid', 'running', 'not ended', None, datetime.now(timezone.utc), None)
+    loop.settings = {'stages': [{'name': 'melt', 'programs': []}], 'convergence': settings}
+    loop.records, loop.programs = [record], {1: {'hold_1': 'hold'}}
+    (drawn,) = drawn_iterations(loop)
+    assert drawn.levels == (0.1, 0.3)
+    assert drawn.shares == selection['fractions']
+    assert drawn.force.value == pytest.approx(errors['force']['rmse']['mean'])
+    assert drawn.by_formula['O48Si24'].value == pytest.approx(errors['force']['by_formula']['O48Si24']['mean'])
+    assert (drawn.labels, drawn.refused, drawn.learned) == ({'hold': 18}, {'outlier': 2}, 100)
+    assert (drawn.cost, drawn.limit) == ({'train': 0.5}, 0.01)
+    (row,) = iteration_rows(loop)
+    assert (row['runs exploded'], row['labels asked'], row['decision']) == (1, 20, 'repeat')
+    text = write_loop_page(loop, {}, '<svg/>')
+    assert '30 of 400 visited frames were candidates' in text
 
 
 def test_another_node_is_refused(aiida_profile_clean):
