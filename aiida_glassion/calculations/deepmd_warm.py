@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida_glassion.calculations.deepmd_inputs import model_content, type_map_of_model
+from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.formats.deepmd.script import read_training_script, sel_of_model
 
@@ -48,6 +49,15 @@ def why_cold(
                 return f'its net is another one: {section}.{key} is {old[key]} in the model, {new_part[key]} is wanted'
     sel = sel_of_model(content)
     return None if sel is None else _too_many(dict(zip(known, sel, strict=False)), wanted, neighbours or {})
+
+
+def learned_by(model: PotentialData) -> set[str]:
+    """Datasets (uuid) that a model was trained on, so that it takes in their neighbours; empty where nobody knows."""
+    creator = model.creator
+    if creator is None:
+        return set()
+    links = creator.base.links.get_incoming(node_class=DatasetData, link_label_filter='training\\_\\_%')
+    return {link.node.uuid for link in links.all()}
 
 
 def _too_many(sel: Mapping[str, int], wanted: Mapping[str, Any], neighbours: Mapping[str, int]) -> str | None:

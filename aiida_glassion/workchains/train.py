@@ -10,7 +10,7 @@ from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, if_, while_
 
 from aiida_glassion.calculations.deepmd_test import DeepmdTestCalculation
-from aiida_glassion.calculations.deepmd_warm import why_cold
+from aiida_glassion.calculations.deepmd_warm import learned_by, why_cold
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.formats.deepmd.input import cutoff_of
@@ -271,12 +271,13 @@ class TrainWorkChain(WorkChain):
         type_map = None if given is None else given.get_list()
         cutoff = cutoff_of(parameters)
         neighbours: dict[str, int] | None = None
+        known = set.intersection(*(learned_by(model) for model in self.ctx.starts.values()))
+        new = {f'training_{name}': node for name, node in self.ctx.training.items() if node.uuid not in known}
         for number, model in sorted(self.ctx.starts.items()):
             reason = why_cold(model, parameters, elements, type_map)
-            if reason is None and cutoff and neighbours is None:
+            if reason is None and cutoff and new and neighbours is None:
                 link = {'call_link_label': 'count_neighbours'}
-                learned = {f'training_{name}': node for name, node in self.ctx.training.items()}
-                neighbours = count_neighbours(orm.Float(cutoff), **learned, metadata=link)['most']
+                neighbours = count_neighbours(orm.Float(cutoff), **new, metadata=link)['most']
             reason = reason or why_cold(model, parameters, elements, type_map, neighbours)
             if reason is None:
                 continue

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from aiida import orm
+from aiida.common.links import LinkType
 
-from aiida_glassion.calculations.deepmd_warm import why_cold
+from aiida_glassion.calculations.deepmd_warm import learned_by, why_cold
+from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.potential import PotentialData
+from aiida_glassion.formats.deepmd.systems import read_system
 from aiida_glassion.potentials.deepmd import deepmd_potential
 from aiida_glassion.workchains import protocols
 
@@ -43,3 +47,19 @@ def test_what_fits_and_what_does_not(model):
     for words, more in cases.items():
         given = {'parameters': PARAMETERS, 'elements': ['O', 'Si'], **more}
         assert words in (why_cold(model, **given) or ''), words
+
+
+def test_what_a_model_has_learned(model, localhost):
+    """Only datasets that a model has not seen are counted again."""
+    assert learned_by(model) == set()
+    frames = next(iter(read_system(MODEL.parent / 'silica' / 'O16Si8')))
+    data = {
+        name: DatasetData.from_frames(frames[:2]).store() for name in ('training__a', 'training__b', 'validation__c')
+    }
+    job = orm.CalcJobNode(computer=localhost, process_type='aiida.calculations:glassion.deepmd.train')
+    for label, node in data.items():
+        job.base.links.add_incoming(node, LinkType.INPUT_CALC, label)
+    job.store()
+    model.base.links.add_incoming(job, LinkType.CREATE, 'frozen')
+    model.store()
+    assert learned_by(model) == {data['training__a'].uuid, data['training__b'].uuid}
