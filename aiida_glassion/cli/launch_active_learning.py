@@ -103,7 +103,7 @@ def frames_of_runs(identifiers: tuple[str, ...]) -> dict[str, Any]:
     for identifier in dict.fromkeys(identifiers):
         node = find_node(identifier)
         if isinstance(node, FramesData):
-            found[f'returned_{node.pk}'] = node
+            found[f'run_{node.pk}'] = node
             continue
         if not isinstance(node, ProcessNode):
             raise GlassionError(f'--from-frames: node {identifier} is {type(node).__name__}, no frames.', exit_code=2)
@@ -112,7 +112,7 @@ def frames_of_runs(identifiers: tuple[str, ...]) -> dict[str, Any]:
         if 'trajectory' in node.outputs or not parts:
             named = configurations_of(node).items()
             parts = {f'_{_plain(name)}' if len(named) > 1 else '': frames for name, frames in named}
-        found |= {f'returned_{node.pk}{name}': frames for name, frames in parts.items()}
+        found |= {f'run_{node.pk}{name}': frames for name, frames in parts.items()}
     return found
 
 

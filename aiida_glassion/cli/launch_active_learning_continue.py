@@ -135,13 +135,16 @@ def taken_over(node: Any, records: Sequence[Mapping[str, Any]], builder: Any) ->
     decision = last.get('decision', {})
     yield f'  the last one, {last["number"]}, decided: {decision.get("action")}: {decision.get("reason")}'
     stages = [stage['name'] for stage in inputs['settings']['stages']]
-    index = min(int(last['stage_index']) + (decision.get('action') == 'advance'), len(stages) - 1)
-    again = 1 if decision.get('action') == 'advance' else int(last['stage_round']) + 1
+    is_left = decision.get('action') in ('advance', 'converged')
+    index = min(int(last['stage_index']) + is_left, len(stages) - 1)
+    again = 1 if is_left else int(last['stage_round']) + 1
     yield f'  goes on with iteration {last["number"] + 1}: stage {stages[index]}, round {again}'
 
 
 def remarks_of(node: Any, done: int, builder: Any) -> Iterator[str]:
     """What the user should know: an interrupted iteration, the cache, limits that are reached already."""
+    if node.is_finished_ok:
+        yield 'it had converged: its last stage is explored again, and the final training repeated'
     parts = interrupted(node, done)
     off = list(not_cached(builder))
     if parts:

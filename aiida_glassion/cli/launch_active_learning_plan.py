@@ -163,7 +163,10 @@ def _programs(stage: Stage) -> list[str]:
     for name, variants in conditions.items():
         hottest = sorted({variant.temperature for variant in variants})
         pressures = sorted({variant.pressure for variant in variants if variant.pressure is not None})
-        where = [_range(hottest, 'K')] + ([_range(pressures, 'GPa')] if pressures else [])
+        where = [_range(hottest, 'K')]
+        if pressures:
+            also = 'constant volume and ' if any(variant.pressure is None for variant in variants) else ''
+            where.append(f'{also}{_range(pressures, "GPa")}')
         many = f'{len(variants)} × ' if len(variants) > 1 else ''
         lines.append(f'{many}{name} ({", ".join(where)})')
     return lines

@@ -119,6 +119,9 @@ def potential(study: Study, part: str, elements: list[str]) -> Any:
 
     where = f'{part}.potential'
     given = study.get(where)
+    if given is None:
+        study.problem(where, 'missing: a published potential such as pmmcs, {file: mine.yaml}, or the PK of one')
+        return None
     entry = dict(given) if isinstance(given, Mapping) else {'name': given}
     coulomb = entry.pop('coulomb', study.get(f'{part}.coulomb', 'pppm'))
     if set(entry) not in ({'name'}, {'file'}):
@@ -131,7 +134,7 @@ def potential(study: Study, part: str, elements: list[str]) -> Any:
             study.problem(where, f'there is no file {choice}')
             return None
     with study.checking(where):
-        return teacher(None if choice is None else str(choice), elements, coulomb)
+        return teacher(str(choice), elements, coulomb)
     return None
 
 

@@ -97,7 +97,7 @@ def test_the_teacher_study(write, invoke):
         'lammps, protocol teacher',
         '3 models (fast: se_e2_a',
         'calibrated from the held-out frames',
-        'at 12 iterations, 1500 labels',
+        'at 12 iterations, 1000 labels',
         'melt',
         'core-hours',
         'Nothing was submitted',
