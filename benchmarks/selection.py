@@ -155,7 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--frames', type=int, default=200, help='of the descriptor')
-    parser.add_argument('--points', type=int, nargs='+', default=[2_000, 8_000], help='of the farthest points')
+    parser.add_argument('--points', type=int, nargs='+', default=[1_000, 4_000], help='of the farthest points')
     parser.add_argument('--visited', type=int, default=2_000, help='of the whole selection')
     arguments = parser.parse_args()
     packages = ('numpy', 'numba', 'scipy', 'dscribe', 'skmatter')
