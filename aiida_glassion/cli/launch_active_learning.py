@@ -82,9 +82,7 @@ def _check_options(given: Mapping[str, Any]) -> None:
     if given['earlier'] is not None:
         for name, value in (('a study file', given['study']), ('--protocol', given['protocol'])):
             if value is not None:
-                message = (
-                    f'--continue takes everything from the earlier loop: leave {name} away.'
-                )
+                message = f'--continue takes everything from the earlier loop: leave {name} away.'
                 raise GlassionError(message, exit_code=2)
 
 
