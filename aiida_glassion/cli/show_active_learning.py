@@ -32,6 +32,7 @@ def loop_summary(node: Any) -> dict[str, Any]:
         **parts.process_facts(node),
         'title': loop.title,
         'doing': facts.doing(loop),
+        'because': facts.short_reason(loop.decision),
         'running': running,
         'labels': {'initial': facts.initial_labels(loop), 'total': (loop.last.get('labels') or {}).get('total')},
         'max_iterations': loop.settings.get('max_iterations'),
@@ -115,7 +116,7 @@ def _decision(content: Mapping[str, Any]) -> list[RenderableType]:
     number = content['iterations'][-1]['iteration']
     title = f'Decision after iteration {number}: {decision.get("action", "")}'
     shown = [parts.blank(), parts.numbers_table(title, ['', 'value', 'limit', '<'], criteria_rows(decision))]
-    return [*shown, parts.facts_table([('because', str(decision.get('reason', '')))])]
+    return [*shown, parts.facts_table([('because', content['because'])])]
 
 
 def criteria_rows(judged: Mapping[str, Any]) -> Iterator[list[str]]:

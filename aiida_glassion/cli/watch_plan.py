@@ -46,7 +46,9 @@ def place_of(stages: list[Mapping[str, Any]], record: Mapping[str, Any] | None) 
     elif decision.get('action') in ('converged', 'stuck'):
         round_ -= 1
     stage = names[index] if index < len(names) else str(record.get('stage', ''))
-    words = f'{decision.get("action", "")}: {decision.get("reason", "")}'
+    from aiida_glassion.report.active_learning_facts import short_reason
+
+    words = f'{decision.get("action", "")}: {short_reason(decision)}'
     return Place(int(record.get('number', 0)), stage, index + 1, len(names), round_, words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -256,17 +257,25 @@ def doing(loop: Loop) -> str:
 
 def verdict_of(loop: Loop) -> str:
     """The verdict in a sentence or two."""
-    said, why = str(loop.report.get('verdict') or ''), str(loop.report.get('reason') or '')
+    said, reason = str(loop.report.get('verdict') or ''), short_reason({**loop.decision, **loop.report})
     if said:
-        return f'{said[0].upper()}{said[1:].rstrip(".")}. {why}'.strip()
+        return f'{said[0].upper()}{said[1:].rstrip(".")}. {reason}'.strip()
     judged = f'{len(loop.records)} iteration{"s" if len(loop.records) != 1 else ""} judged so far'
     if loop.state == 'running':
         return f'The loop has not ended. {judged.capitalize()}; now {doing(loop)}.'
-    reason = loop.decision.get('reason')
     last = f' The last decision: {reason}' if reason else ''
     if loop.state == 'failed':
         return f'The loop did not converge ({loop.exit_text}).{last}'
     return f'The loop ended well.{last}'
+
+
+def short_reason(decision: Mapping[str, Any]) -> str:
+    """First sentence of a decision's reason, the criteria tell the rest; all of it where no criterion does.
+
+    :param decision: ``action``, ``reason``.
+    """
+    reason = str(decision.get('reason') or '')
+    return reason if decision.get('action') == 'stuck' else re.split(r'(?<=\.) (?=[A-Z0-9])', reason, maxsplit=1)[0]
 
 
 def is_converged(loop: Loop) -> bool:

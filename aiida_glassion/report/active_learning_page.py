@@ -15,6 +15,7 @@ from aiida_glassion.report.active_learning_facts import (
     force_error,
     fraction,
     is_converged,
+    short_reason,
     stage_progress,
     verdict_of,
     warnings_of,
@@ -150,11 +151,19 @@ def _decisions(loop: Loop) -> Markup:
         met = [bool(entry.get('met')) for entry in criteria_of(record)]
         words = element('span', ACTIONS.get(action, action), class_=_DECISION_KINDS.get(action, 'wait'))
         place = f'{record.get("stage", "–")}, round {record.get("stage_round", "–")}'
-        rows.append((record.get('number'), place, words, f'{sum(met)} of {len(met)}', decision.get('reason', '')))
+        rows.append((record.get('number'), place, words, f'{sum(met)} of {len(met)}', _reason(decision)))
     head = ('Iteration', 'Stage', 'Decision', 'Criteria met', 'Why')
     last = element('h3', f'Criteria of the last decision, iteration {loop.last.get("number")}')
     listed = criteria_table(criteria_of(loop.last))
     return section('decisions', 'Decisions', last, listed, element('h3', 'All decisions'), table(head, rows))
+
+
+def _reason(decision: Mapping[str, Any]) -> Any:
+    """The reason of a decision, what is long folded behind its first sentence."""
+    short, whole = short_reason(decision), str(decision.get('reason') or '')
+    if short == whole:
+        return whole
+    return element('details', element('summary', short), element('p', whole.removeprefix(short).strip()))
 
 
 def _training(loop: Loop, figures: Figures) -> Iterable[Markup]:

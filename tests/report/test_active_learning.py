@@ -31,6 +31,7 @@ from aiida_glassion.report.active_learning_facts import (
     iteration_rows,
     labels_before,
     labels_by_program,
+    short_reason,
     stage_progress,
     total_cost,
     verdict_of,
@@ -263,6 +264,13 @@ def test_records_as_the_kernels_make_them():
 def test_another_node_is_refused(aiida_profile_clean):
     with pytest.raises(ValueError, match='is no ActiveLearningWorkChain'):
         read_loop(orm.Int(1).store())
+
+
+def test_reasons_are_short_where_criteria_tell_the_rest():
+    reason = 'Stage melt is repeated: 1 of 6 criteria is not met. 0.5 % of 400 frames were candidates. The rest.'
+    assert short_reason({'action': 'repeat', 'reason': reason}) == 'Stage melt is repeated: 1 of 6 criteria is not met.'
+    assert short_reason({'action': 'stuck', 'reason': reason}) == reason
+    assert short_reason({}) == ''
 
 
 def test_names_of_criteria():
