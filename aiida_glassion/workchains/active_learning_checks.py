@@ -13,6 +13,9 @@ from aiida_glassion.data.frames import as_frames
 from aiida_glassion.data.label_method import differences
 from aiida_glassion.kernels.build.curriculum import read_curriculum
 from aiida_glassion.kernels.learning.convergence_settings import read_convergence
+from aiida_glassion.kernels.learning.levels import LevelSettings
+from aiida_glassion.kernels.learning.selection_settings import SelectionSettings
+from aiida_glassion.kernels.learning.settings import read_settings
 from aiida_glassion.label_engines import engines
 from aiida_glassion.workchains import label_inputs, protocols, structure_gate_inputs, train_inputs
 
@@ -31,6 +34,8 @@ def check_settings(node: orm.Dict, _: Any) -> str | None:
             return f'settings.stages: {stages!r} given, expected a list of stages, see protocols/explore.yaml'
         read_curriculum(stages)
         read_convergence(settings.get('convergence') or {})
+        read_settings(LevelSettings, settings.get('levels') or {}, 'levels')
+        read_settings(SelectionSettings, settings.get('selection') or {}, 'selection')
         name = settings.pop('protocol', None)
         protocols.load('active_learning', name if name in protocols.available('active_learning') else None, settings)
     except ValueError as error:
