@@ -83,7 +83,7 @@ def define_inputs(spec: ProcessSpec) -> None:
         dynamic=True,
         valid_type=FramesData,
         required=False,
-        help='Sampled frames of glasses with which the structure gate compares, by the name of the start; Å.',
+        help='Sampled frames of glasses with which the structure gate compares those of the same composition; Å.',
     )
     spec.expose_inputs(
         LabelWorkChain,

@@ -161,7 +161,6 @@ class LearningParts(LearningRecords):
             'max_concurrent': explore['max_concurrent'],
             'metadata': self._link('gate'),
         }
-        reference = {name: node for name, node in dict(self.inputs.get('reference', {})).items() if name in chosen}
-        if reference:
-            inputs['reference'] = reference
+        if self.inputs.get('reference', {}):
+            inputs['reference'] = dict(self.inputs.reference)
         return self.submit(StructureGateWorkChain, **inputs)
