@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import ase.io
@@ -336,3 +337,16 @@ def test_options_that_do_not_fit(invoke, arguments, words):
     done = invoke(*arguments)
     assert done.exit_code == 2, done.output
     assert words in ' '.join(done.output.split())
+
+
+@pytest.mark.parametrize('page', ['active-learning-vasp', 'active-learning-qe-cluster', 'from-dpgen'])
+def test_the_keys_of_the_manual_are_known(page, tmp_path):
+    text = (ROOT / 'docs' / 'howto' / f'{page}.md').read_text(encoding='utf-8')
+    for body in re.findall(r'```yaml\n(.*?)```', text, re.DOTALL):
+        (tmp_path / 'study.yaml').write_text(body)
+        assert read_study(tmp_path / 'study.yaml').problems == []
+
+
+@pytest.mark.parametrize('path', sorted(SHIPPED.glob('*.yaml')), ids=lambda path: path.stem)
+def test_the_keys_of_the_shipped_studies_are_known(path):
+    assert read_study(path).problems == []
