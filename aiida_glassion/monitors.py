@@ -75,12 +75,13 @@ def watch_training(node: CalcJobNode, transport: Transport) -> CalcJobMonitorRes
 
 
 def seconds_left(log: Log, schedule: Schedule) -> float:
-    """How long a run will take to its end at the pace of its last steps, s; infinite where the pace is not known."""
+    """How long a run will take at least, s: to its end at the fastest pace so far; 0 where no pace is known yet.
+
+    The first steps are left out, in which a model is loaded and compiled.
+    """
     progress = read_progress(log, schedule)
-    if progress.finished:
-        return 0.0
-    pace = [float(speed) for block in log.blocks for speed in block.columns.get('S/CPU', ()) if speed > 0]
-    return (schedule.last_step - progress.step) / pace[-1] if pace else float('inf')
+    pace = [float(speed) for block in log.blocks for speed in block.columns.get('S/CPU', ()) if speed > 0][1:]
+    return 0.0 if progress.finished or not pace else (schedule.last_step - progress.step) / max(pace)
 
 
 def _out_of_trust(node: CalcJobNode, transport: Transport, schedule: Schedule) -> OutOfTrust | None:
