@@ -122,7 +122,7 @@ def test_what_is_missing_is_said():
         (shares_figure, 'No exploration'),
         (deviation_course_figure, 'No deviations'),
         (error_course_figure, 'No committee'),
-        (label_figure, 'No frame has been labelled'),
+        (label_figure, 'No new frame has been labelled'),
         (cost_figure, 'No cost'),
         (overlay_figure, 'No radial'),
     ):

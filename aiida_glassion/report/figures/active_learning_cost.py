@@ -29,7 +29,7 @@ def label_figure(iterations: Sequence[Iteration], initial: int | None = None) ->
     refused = [iteration.refused for iteration in iterations]
     panels = [(labels, 'New labels')] + ([(refused, 'Refused, not in the data')] if any(refused) else [])
     if not any(labels) and not any(refused):
-        return empty_figure('No frame has been labelled yet.')
+        return empty_figure('No new frame has been labelled.')
     figure = new_figure(PAGE_WIDTH, 3.3)
     for index, (content, title) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), index + 1)

@@ -124,14 +124,15 @@ def draw_curve(
 
 
 def plain_ticks(axis: Any) -> None:
-    """Plain numbers instead of powers on a logarithmic axis; on one that spans little also 2 and 5.
+    """Plain numbers instead of powers on a logarithmic axis; on one that spans little also 2 and 5, or 3.
 
     :param axis: ``axes.xaxis`` or ``axes.yaxis``.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 50 else (1.0,)))
+    between = (1.0, 2.0, 5.0) if high / low < 50 else (1.0, 3.0) if high / low < 500 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=between))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
     axis.set_minor_formatter(NullFormatter())
 
