@@ -113,7 +113,8 @@ def problems_of_value(option: click.Option, value: str, book: str) -> list[str]:
     if value.isupper() or value.startswith('$'):  # a place holder such as NAME
         return []
     known = {'--protocol': list(_protocols(book)), '--potential': list(library.available())}
-    if option.opts[0] in known and '.' not in value and value not in known[option.opts[0]]:
+    is_node = option.opts[0] == '--potential' and value.isdigit()
+    if option.opts[0] in known and '.' not in value and not is_node and value not in known[option.opts[0]]:
         return [f'{option.opts[0]}: there is no {value!r}']
     if isinstance(option.type, click.Path):
         return []

@@ -20,7 +20,7 @@ from aiida_glassion.workchains.active_learning_build import earlier_inputs, fill
 from aiida_glassion.workchains.active_learning_checks import has_initial
 from aiida_glassion.workchains.active_learning_inputs import define_inputs, name_of, number_of
 from aiida_glassion.workchains.active_learning_parts import LearningParts
-from aiida_glassion.workchains.active_learning_records import RECORDS_KEPT, reason_of
+from aiida_glassion.workchains.active_learning_records import reason_of
 from aiida_glassion.workchains.cost import cost_of
 
 
@@ -377,7 +377,7 @@ class ActiveLearningWorkChain(LearningParts):
         record = self.ctx.record.get_dict()
         self._keep_record(self.ctx.record)
         latest = {**self.ctx.parities, record['number']: self.ctx.train.outputs.parity}
-        self.ctx.parities = dict(sorted(latest.items())[-RECORDS_KEPT:])
+        self.ctx.parities = dict(sorted(latest.items())[-len(self.ctx.records) :])
         decision = record['decision']
         self.report(f'{name_of(record["number"])}: {decision["action"]}: {decision["reason"]}')
         self._next_place(record)

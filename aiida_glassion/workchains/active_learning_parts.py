@@ -12,7 +12,7 @@ from aiida.common import AttributeDict
 from aiida_glassion.calculations.deepmd_deviation import DeepmdDeviationCalculation
 from aiida_glassion.functions.dataset import split_dataset
 from aiida_glassion.functions.selection import select_candidates
-from aiida_glassion.kernels.learning.training_length import training_parameters
+from aiida_glassion.kernels.learning.training_length import training_overrides
 from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.active_learning_inputs import name_of, seed_of
 from aiida_glassion.workchains.active_learning_records import LearningRecords
@@ -67,8 +67,8 @@ class LearningParts(LearningRecords):
         sizes = [(s['n_frames'], sum(s['counts'].values())) for n in self.ctx.training.values() for s in n.systems]
         n_frames = sum(number for number, _ in sizes)
         n_atoms = sum(number * atoms for number, atoms in sizes) / n_frames
-        changes = training_parameters(settings['parameters'], n_frames, self.ctx.settings[passes], warm, n_atoms)
-        settings['parameters'] = protocols.merge(settings['parameters'], changes, 'parameters.')
+        changes = training_overrides(settings['parameters'], n_frames, self.ctx.settings[passes], n_atoms)
+        settings = protocols.merge(settings, changes)
         settings['split']['validation_fraction'] = 0
         inputs.settings = orm.Dict(settings)
         inputs.datasets, inputs.test = dict(self.ctx.training), dict(self.ctx.test)

@@ -8,20 +8,22 @@ from typing import Any
 from aiida import orm
 from aiida.engine import WorkChain
 
+from aiida_glassion.kernels.learning.convergence_settings import read_convergence
 from aiida_glassion.workchains.active_learning_inputs import name_of
-
-RECORDS_KEPT = 8
-"""Records of earlier iterations that a decision looks at: its cost does not grow with their number."""
 
 
 class LearningRecords(WorkChain):
-    """Keeps the records of the iterations, the place in the curriculum, the costs, and the ledger of failures."""
+    """Keeps the records of the last iterations, the place in the curriculum, the costs, and the ledger of failures.
+
+    Only as many records stay at hand as a decision looks at: its cost does not grow with their number.
+    """
 
     def _keep_record(self, node: orm.Dict) -> None:
         """Hand the record of an iteration out and remember it."""
         record = node.get_dict()
         self.ctx.iteration = record['number']
-        self.ctx.records = [*self.ctx.records, node][-RECORDS_KEPT:]
+        kept = read_convergence(self.ctx.settings['convergence']).records_needed
+        self.ctx.records = [*self.ctx.records, node][-kept:]
         self.out(f'iterations.{name_of(record["number"])}', node)
         stage = self.ctx.stages.setdefault(record['stage'], {'name': record['stage'], 'rounds': 0, 'state': 'explored'})
         stage['rounds'] += 1
