@@ -110,7 +110,7 @@ FULL = Size(
 )
 SMALL = Size(
     problem=replace(
-        FULL.problem, counts={'Na': 8, 'Si': 8, 'O': 20}, melt=3, n_initial=80, n_test_hot=20, n_test_quench=40
+        FULL.problem, counts={'Na': 8, 'Si': 8, 'O': 20}, melt=3, n_initial=60, n_test_hot=20, n_test_quench=40
     ),
     plan=replace(FULL.plan, replicas=2, rate=400, melt=5, relax=3, sample=3, diffusion=10, equilibrate=2, block=5),
     protocol='fast',
@@ -121,7 +121,7 @@ SMALL = Size(
             'candidate_fraction': 0.15, 'failed_fraction': 0.05, 'checks': 1, 'error_fall': 0.15,
             'relative_error': 0.6,
         },
-        'held_out': 0.25,
+        'held_out': 0.35,
         'gate': {'parameters': {**GATE, 'hold': 2, 'rate': 1000, 'relax': 1, 'sample': 1}},
         'final': {'fewest': 0.5, 'most': 1.0},
     },
