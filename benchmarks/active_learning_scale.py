@@ -289,7 +289,8 @@ def main() -> None:
         row = samples[number]
         print(
             f'iteration {number}: worker {row["cpu"]:.1f} s of processor, {row["wall"]:.0f} s of wall, '
-            f'{row["rss"]:.0f} MB, checkpoint {row["checkpoint"]:.0f} kB, database {row["database"]:.0f} MB; s by part: {times}'
+            f'{row["rss"]:.0f} MB, checkpoint {row["checkpoint"]:.0f} kB, database {row["database"]:.0f} MB; '
+            f's by part: {times}'
         )
     if options.json:
         options.json.write_text(json.dumps({'samples': samples, 'parts': parts}))
