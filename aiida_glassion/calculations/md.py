@@ -98,8 +98,8 @@ class MdCalculation(LammpsRawCalculation):
             required=False,
             validator=check_retrieve,
             help=f'What comes home (default {RETRIEVE_DEFAULTS}). trajectory False: the frames stay in the remote '
-            'folder; velocities: stored with the frames, Å/ps; single_precision: frames as 4-byte numbers (positions '
-            'to 1e-5 Å). The final configuration always comes home in double precision.',
+            'folder; velocities, forces: stored with the frames, Å/ps and eV/Å; single_precision: frames as 4-byte '
+            'numbers (positions to 1e-5 Å). The final configuration always comes home in double precision.',
         )
         spec.input(
             'accelerator',
@@ -145,7 +145,8 @@ class MdCalculation(LammpsRawCalculation):
             'trajectory',
             valid_type=FramesData,
             required=False,
-            help='Frames of all stages: positions Å (unwrapped), velocities Å/ps, times ps, integration steps, stage.',
+            help='Frames of all stages: positions Å (unwrapped), velocities Å/ps, forces eV/Å, times ps, integration '
+            'steps, stage.',
         )
         spec.output(
             'final',
@@ -240,6 +241,7 @@ class MdCalculation(LammpsRawCalculation):
             seed=self.inputs.seed.value,
             create_velocities=not has_velocities,
             dump_velocities=retrieve['velocities'],
+            dump_forces=retrieve['forces'],
             restart=point,
             walltime_seconds=_time_for_lammps(self.inputs.metadata.options.get('max_wallclock_seconds')),
             mark_minimiser=bool(members),

@@ -21,7 +21,7 @@ _ACCELERATOR = re.compile(
     r'([A-Za-z0-9_./:][A-Za-z0-9_./:-]*|-[0-9.]+)( +([A-Za-z0-9_./:][A-Za-z0-9_./:-]*|-[0-9.]+))*'
 )
 """Words and numbers; a word that begins with `-` would be another option of LAMMPS."""
-RETRIEVE_DEFAULTS = {'trajectory': True, 'velocities': True, 'single_precision': True}
+RETRIEVE_DEFAULTS = {'trajectory': True, 'velocities': True, 'forces': False, 'single_precision': True}
 
 DEVIATION_DEFAULTS: dict[str, Any] = {'every': None, 'stop_above': None, 'stop_after': 5}
 

@@ -27,7 +27,7 @@ def describe(title: str, outlook: LoopOutlook, builder: Any, remarks: Sequence[s
         Text(title, style='bold'),
         facts,
         Text(),
-        _stages(outlook),
+        _stages(outlook, inputs['settings']['convergence']['max_rounds']),
         Text(),
         *_cost(outlook, inputs),
         *(Text(f'! {remark}', style='yellow') for remark in remarks),
@@ -110,7 +110,7 @@ def _loop_end(settings: Mapping[str, Any]) -> str:
     )
 
 
-def _stages(outlook: LoopOutlook) -> RenderableType:
+def _stages(outlook: LoopOutlook, most_rounds: int | None) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
@@ -120,6 +120,7 @@ def _stages(outlook: LoopOutlook) -> RenderableType:
     for column in ('runs', 'ps in all', 'longest', 'labels', 'rounds', 'glasses'):
         table.add_column(column, justify='right')
     for entry in outlook.stages:
+        rounds = entry.stage.max_rounds or most_rounds
         table.add_row(
             entry.stage.name,
             Text('; '.join(entry.programs)),
@@ -127,7 +128,7 @@ def _stages(outlook: LoopOutlook) -> RenderableType:
             f'{entry.picoseconds:.4g}',
             f'{entry.longest:.4g}',
             f'≤ {entry.stage.max_labels}',
-            f'≤ {entry.stage.max_rounds}',
+            '' if rounds is None else f'≤ {rounds}',
             'judged' if entry.stage.gate else '',
         )
     return table

@@ -27,6 +27,7 @@ from aiida_glassion.formats.lammps.deviation import Deviations, OutOfTrust
 from aiida_glassion.formats.lammps.dump import read_dump
 from aiida_glassion.formats.lammps.log import Log, read_log
 from aiida_glassion.formats.lammps.script import (
+    ENERGY_UNIT_EV,
     FINAL_FILE,
     STOPPED_RESTART,
     TIME_UNIT_PS,
@@ -143,10 +144,11 @@ class MdParser(Parser):
         if dump.positions.shape[1] != len(self.symbols) or not np.array_equal(dump.types, self.types):
             self.problems.append(f'{path.name}: its atoms are not those of the configuration')
             return None
-        per_ps = TIME_UNIT_PS[self.potential.units]
+        per_ps, energy = TIME_UNIT_PS[self.potential.units], ENERGY_UNIT_EV[self.potential.units]
         good = np.isfinite(dump.positions).all(axis=(1, 2)) & np.isfinite(dump.cells).all(axis=(1, 2))
-        if dump.velocities is not None:
-            good &= np.isfinite(dump.velocities).all(axis=(1, 2))
+        for vectors in (dump.velocities, dump.forces):
+            if vectors is not None:
+                good &= np.isfinite(vectors).all(axis=(1, 2))
         if not good.all():
             self.problems.append(f'{path.name}: {int((~good).sum())} frames hold numbers that are none, left out')
         if not good.any():
@@ -156,6 +158,7 @@ class MdParser(Parser):
             positions=dump.positions[good],
             cells=dump.cells[good],
             velocities=None if dump.velocities is None else dump.velocities[good] / dump.velocities.dtype.type(per_ps),
+            forces=None if dump.forces is None else dump.forces[good] * dump.forces.dtype.type(energy),
             charges=self._charges(),
             steps=dump.steps[good],
         )

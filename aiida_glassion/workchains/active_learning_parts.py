@@ -22,6 +22,12 @@ from aiida_glassion.workchains.label import LabelWorkChain
 from aiida_glassion.workchains.structure_gate import StructureGateWorkChain
 from aiida_glassion.workchains.train import TrainWorkChain
 
+_RESOURCES = (
+    'resources', 'max_wallclock_seconds', 'max_memory_kb', 'queue_name', 'account', 'qos', 'priority', 'withmpi',
+    'custom_scheduler_commands', 'environment_variables', 'prepend_text', 'append_text',
+)  # fmt: skip
+"""Options that say where and how a job runs; the others (its parser, its files) are those of its own kind."""
+
 
 class LearningParts(LearningRecords):
     """Submits one part of the loop each, with inputs from what the loop has so far.
@@ -115,7 +121,8 @@ class LearningParts(LearningRecords):
             'frames': dict(self.inputs.returned),
             'metadata': self._link('judge_returned'),
         }
-        options = dict(train.get('test_job', {}).get('metadata', {}).get('options', {}))
+        given = train.get('test_job', {}).get('metadata', {}).get('options', {})
+        options = {key: given[key] for key in _RESOURCES if given.get(key) is not None}
         if options:
             inputs['metadata']['options'] = options
         return self.submit(DeepmdDeviationCalculation, **inputs)

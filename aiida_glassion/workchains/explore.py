@@ -234,7 +234,8 @@ class ExploreWorkChain(WorkChain):
             AttributeDict(self.exposed_inputs(MdWorkChain, namespace='md')),
         )
         deviation: dict[str, Any] = {'every': self._stage.every, 'stop_after': settings['stop_after']}
-        if settings['stop_factor'] is not None:
+        relative = self.inputs.levels.get_dict().get('relative') is not None
+        if settings['stop_factor'] is not None and not relative:
             deviation['stop_above'] = settings['stop_factor'] * self.inputs.levels['upper']
         inputs.md.update(
             configuration=self._start(run),
@@ -245,7 +246,7 @@ class ExploreWorkChain(WorkChain):
             seed=orm.Int(run.seed),
             keep_velocities=orm.Bool(False),
         )
-        inputs.md.setdefault('retrieve', orm.Dict({'velocities': False}))
+        inputs.md.setdefault('retrieve', orm.Dict({'velocities': False, **({'forces': True} if relative else {})}))
         inputs.max_softer = orm.Int(settings['max_softer'])
         inputs.clean_workdir = orm.Bool(not settings['keep_remote'])
         inputs.metadata.call_link_label = run.label

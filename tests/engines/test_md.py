@@ -99,9 +99,20 @@ def test_real_units_give_the_same_physics(lmp_code, argon):
         ARGON, units='real', commands=('pair_style lj/cut 8.5', f'pair_coeff {{Ar}} {{Ar}} {in_kcal:.12g} 3.4')
     )
     stages = schedule({**HOLD, 'duration': 0.1})
-    metal_thermo, real_thermo = (
-        run_calculation(lmp_code, argon, stages, potential=p)[0]['thermo'].arrays for p in (ARGON, real)
+    # atoms off their sites, so that there are forces to compare
+    moved = argon.frames.to_ase()
+    moved.rattle(0.1, seed=1)
+    metal, other = (
+        run_calculation(lmp_code, FramesData.from_ase(moved), stages, potential=p, retrieve=orm.Dict({'forces': True}))[
+            0
+        ]
+        for p in (ARGON, real)
     )
+    metal_thermo, real_thermo = metal['thermo'].arrays, other['thermo'].arrays
+    forces = metal['trajectory'].frames.forces[0]
+    assert 0.01 < np.abs(forces).max() < 1
+    np.testing.assert_allclose(forces.sum(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(other['trajectory'].frames.forces[0], forces, atol=2e-4 * np.abs(forces).max())
     for name in ('potential_energy', 'kinetic_energy', 'pressure', 'pressure_xx', 'time', 'temperature'):
         np.testing.assert_allclose(real_thermo[name][0], metal_thermo[name][0], rtol=2e-4, err_msg=name)
 

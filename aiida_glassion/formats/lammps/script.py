@@ -89,6 +89,7 @@ def write_script(
     seed: int,
     create_velocities: bool = True,
     dump_velocities: bool = True,
+    dump_forces: bool = False,
     restart: RestartPoint | None = None,
     walltime_seconds: int | None = None,
     mark_minimiser: bool = False,
@@ -102,6 +103,7 @@ def write_script(
     :param seed: for velocities and Langevin baths, a positive integer below 2³¹.
     :param create_velocities: draw them at the first dynamic stage's temperature; False: the data file has them.
     :param dump_velocities: store velocities with the frames.
+    :param dump_forces: store the forces with the frames.
     :param restart: take up a run instead of reading a data file.
     :param walltime_seconds: LAMMPS stops itself in good order after this time, writing a restart file.
     :param mark_minimiser: count the steps of a minimiser from :data:`MINIMISER_STEPS`.
@@ -109,7 +111,8 @@ def write_script(
     """
     if lammps_units not in PRESSURE_UNIT_GPA:
         raise ValueError(f"units '{lammps_units}': expected one of {sorted(PRESSURE_UNIT_GPA)}")
-    writer = _Writer(schedule, lammps_units, seed, create_velocities, dump_velocities, restart, mark_minimiser)
+    columns = 'id type xu yu zu' + ' vx vy vz' * dump_velocities + ' fx fy fz' * dump_forces
+    writer = _Writer(schedule, lammps_units, seed, create_velocities, columns, restart, mark_minimiser)
     lines = ['# written by aiida-glassion', f'units {lammps_units}', f'atom_style {atom_style}', 'boundary p p p']
     if walltime_seconds is not None:
         hours, rest = divmod(walltime_seconds, 3600)
@@ -138,7 +141,7 @@ class _Writer:
     lammps_units: str
     seed: int
     create_velocities: bool
-    dump_velocities: bool
+    columns: str
     restart: RestartPoint | None
     mark_minimiser: bool
 
@@ -188,8 +191,7 @@ class _Writer:
             yield f'fix {name} all {command}'
         yield f'thermo {plan.thermo}'
         if plan.frames:
-            columns = 'id type xu yu zu' + (' vx vy vz' if self.dump_velocities else '')
-            yield f'dump frames all custom {plan.frames} {frames_file(plan.index)} {columns}'
+            yield f'dump frames all custom {plan.frames} {frames_file(plan.index)} {self.columns}'
         first, second = interval_restarts(plan.index)
         yield f'restart {plan.restart} {first} {second}'
         yield f'run {plan.last} upto start {plan.first} stop {plan.last}'

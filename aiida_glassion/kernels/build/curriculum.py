@@ -46,11 +46,13 @@ class Stage(StrictModel):
     candidate_fraction: float | None = Field(
         None, gt=0, lt=1, description='Fraction of candidates below which a check is passed; null: that of the loop.'
     )
-    min_frames: int = Field(100, ge=1, description='Number of visited frames before a check counts.')
+    min_frames: int | None = Field(
+        None, ge=1, description='Number of visited frames before a check counts; null: that of the loop.'
+    )
     checks: int | None = Field(
         None, ge=1, description='How many checks in a row must be passed; null: that of the loop.'
     )
-    max_rounds: int = Field(20, ge=1, description='Most rounds of the stage.')
+    max_rounds: int | None = Field(None, ge=1, description='Most rounds of the stage; null: that of the loop.')
     gate: bool = Field(False, description='Whether short glasses are judged before the stage is left.')
 
     @model_validator(mode='after')

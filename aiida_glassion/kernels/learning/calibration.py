@@ -96,11 +96,11 @@ def find_levels(settings: LevelSettings, held_out: HeldOut, seed: int = 0) -> di
     :param seed: of the resampling, which decides the error bars alone.
     :returns: ``lower``, ``upper`` (eV/Å), ``kind``, ``relative`` (None or eV/Å), ``reason``, ``warnings``, ``ratio``
         (None: fixed or not enough frames), ``ratio_error``, ``lower_error``, ``lower_from`` (``given``, ``error``,
-        ``floor``, ``between`` the two, ``largest`` deviation known), ``error_at_lower`` (eV/Å; the wanted share of
-        frames at the lower level errs by less), ``n_frames``, ``quantile``, ``rank_correlation`` of deviation and
-        error, ``error_over_deviation``, ``test_over_training``, ``shares`` of the held-out frames that the levels call
-        accurate, candidate, failed; of a calibration also ``accept_error``, ``reject_error``, ``by_error`` (level that
-        the error asks for), ``floor``, ``largest``, eV/Å.
+        ``floor``, ``between`` the two, ``largest`` deviation known, ``median`` of too few frames), ``error_at_lower``
+        (eV/Å; the wanted share of frames at the lower level errs by less), ``n_frames``, ``quantile``,
+        ``rank_correlation`` of deviation and error, ``error_over_deviation``, ``test_over_training``, ``shares`` of the
+        held-out frames that the levels call accurate, candidate, failed; of a calibration also ``accept_error``,
+        ``reject_error``, ``by_error`` (level that the error asks for), ``floor``, ``largest``, eV/Å.
     """
     d, e = _known(settings, held_out)
     report: dict[str, Any] = {
@@ -124,10 +124,11 @@ def find_levels(settings: LevelSettings, held_out: HeldOut, seed: int = 0) -> di
     if settings.kind == 'calibrated' and len(d) >= settings.min_frames:
         report |= _calibrate(settings, held_out, d, e, seed)
     elif settings.kind == 'calibrated' and len(d):
-        floor = settings.floor_factor * float(np.quantile(d, settings.floor_quantile))
-        lower = max(floor, settings.lower)
-        report |= {'lower': lower, 'upper': max(settings.upper, settings.upper_over_lower * lower), 'floor': floor}
-        report['lower_from'] = 'floor' if floor >= settings.lower else 'given'
+        # few frames know little: half of those like them are asked for again, and the largest is no measure
+        middle = float(np.median(d))
+        lower = max(middle, settings.lower)
+        report |= {'lower': lower, 'upper': max(settings.upper, settings.upper_over_lower * lower), 'floor': middle}
+        report['lower_from'] = 'median' if middle >= settings.lower else 'given'
     report['shares'] = _shares(d, report['lower'], report['upper'])
     report['reason'] = explain_levels(report, settings)
     report['warnings'] = warn_of_levels(report, settings, held_out.n_members)

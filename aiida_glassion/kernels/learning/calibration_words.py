@@ -30,7 +30,7 @@ def explain_levels(report: Mapping[str, Any], settings: LevelSettings) -> str:
     if report['ratio'] is None:
         return (
             f'Only {n} held-out frames, {settings.min_frames} are needed for a calibration. Lower level {lower} eV/Å: '
-            f'the larger of the one given for that case, {_plain(settings.lower)}, and {_floor(settings, n)}, '
+            f'the larger of the one given for that case, {_plain(settings.lower)}, and the median deviation of these, '
             f'{_plain(report["floor"])}; upper level {upper} eV/Å.'
         )
     by_multiple = report['upper'] <= settings.upper_over_lower * report['lower']

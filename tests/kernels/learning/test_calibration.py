@@ -118,8 +118,9 @@ def test_too_few_frames_and_none_at_all():
     frames = held_out(12, 4, typical=0.2)
     levels = find_levels(LevelSettings(), frames)
     assert levels['ratio'] is None
-    assert levels['lower'] == pytest.approx(1.2 * np.quantile(frames.deviations, 0.95))
+    assert levels['lower'] == pytest.approx(np.median(frames.deviations))
     assert levels['upper'] == pytest.approx(3 * levels['lower'])
+    assert levels['lower_from'] == 'median'
     assert levels['reason'].startswith('Only 12 held-out frames, 20 are needed')
     assert '12 held-out frames' in levels['warnings'][0]
     quiet = find_levels(LevelSettings(), held_out(12, 4, typical=1e-4))
