@@ -236,7 +236,7 @@ class ActiveLearningWorkChain(LearningParts):
             return self._end('train', node, self.exit_codes.ERROR_TRAINING_FAILED)
         if 'ledger' in node.outputs:
             self._note_ledger('train', node)
-        self.ctx.frozen = dict(node.outputs.frozen)
+        self.ctx.frozen, self.ctx.trained = dict(node.outputs.frozen), node
         self.ctx.levels = set_levels(
             orm.Dict(self.ctx.settings['levels']),
             node.outputs.errors,
@@ -414,9 +414,9 @@ class ActiveLearningWorkChain(LearningParts):
         return code
 
     def _out_results(self) -> None:
-        trained = [node for name in ('final', 'train') if (node := self.ctx.get(name)) is not None]
-        node = next((node for node in trained if node.is_finished_ok), None)
-        if node is not None:
+        best = self._best_training()
+        if best is not None:
+            node = self._trainings()[best]
             for port in ('potentials', 'frozen', 'learning_curves'):
                 for name, output in dict(node.outputs[port]).items() if port in node.outputs else ():
                     self.out(f'{port}.{name}', output)

@@ -71,14 +71,20 @@ class LearningRecords(WorkChain):
             'final': self._final(),
         }
 
+    def _trainings(self) -> dict[str, orm.ProcessNode]:
+        """The final training and the last good one of the loop, as far as they are there."""
+        named = {'final': self.ctx.get('final'), 'loop': self.ctx.get('trained')}
+        return {name: node for name, node in named.items() if node is not None and node.is_finished_ok}
+
+    def _best_training(self) -> str | None:
+        """The final one, unless that of the loop errs less on the same held-out frames."""
+        errors = {name: node.outputs.errors['force']['rmse']['mean'] for name, node in self._trainings().items()}
+        return min(errors, key=lambda name: float(errors[name]), default=None)
+
     def _final(self) -> dict[str, Any]:
-        """Force error of the last committee of the loop and of the final one, meV/Å."""
-        found = {}
-        for name, key in (('loop', 'train'), ('final', 'final')):
-            node = self.ctx.get(key)
-            if node is not None and 'errors' in node.outputs:
-                found[name] = node.outputs.errors['force']['rmse']
-        return found
+        """Force error of the last committee of the loop and of the final one, meV/Å, and which is handed out."""
+        found = {name: node.outputs.errors['force']['rmse'] for name, node in self._trainings().items()}
+        return {**found, 'handed_out': self._best_training()} if found else {}
 
     def _fail(self, part: str, node: orm.ProcessNode, then: str) -> None:
         """Write into the ledger what failed, and what was done about it."""
