@@ -97,10 +97,12 @@ def starting_sets(inputs: Mapping[str, Any]) -> Iterator[tuple[str, StartingSet]
     datasets by composition.
     """
     from aiida_glassion.data.frames import as_frames
+    from aiida_glassion.workchains.active_learning_inputs import explored_from
 
     given = dict(inputs.get('configurations') or {})
     if not inputs.get('datasets'):
-        yield from initial_sets(inputs)
+        made = dict(initial_sets(inputs))
+        yield from ((name, made[name]) for name in explored_from(made, inputs['initial']))
     for name, node in given.items():
         frames = as_frames(node)
         yield name, StartingSet(frames.n_frames, frames.n_atoms)

@@ -18,7 +18,7 @@ from aiida_glassion.functions.selection import remember_frames, set_levels
 from aiida_glassion.kernels.learning.convergence_settings import iteration_to_compare, read_convergence
 from aiida_glassion.workchains.active_learning_build import earlier_inputs, fill_builder
 from aiida_glassion.workchains.active_learning_checks import has_initial
-from aiida_glassion.workchains.active_learning_inputs import define_inputs, name_of, number_of
+from aiida_glassion.workchains.active_learning_inputs import define_inputs, explored_from, name_of, number_of
 from aiida_glassion.workchains.active_learning_parts import LearningParts
 from aiida_glassion.workchains.active_learning_records import reason_of
 from aiida_glassion.workchains.cost import cost_of
@@ -149,7 +149,7 @@ class ActiveLearningWorkChain(LearningParts):
             return self.exit_codes.ERROR_NO_INITIAL_DATA.format(reason=reason_of(node))
         if not node.is_finished_ok:
             self._fail('initial_data', node, 'went on with what there is')
-        self.ctx.sets.update(frames)
+        self.ctx.sets.update({name: frames[name] for name in explored_from(frames, self.inputs.initial)})
         return ToContext(first_labels=self.submit_label(frames, 'label_initial'))
 
     def inspect_first_labels(self) -> ExitCode | None:

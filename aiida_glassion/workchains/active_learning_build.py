@@ -12,7 +12,7 @@ from aiida.engine import ProcessBuilder
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.workchains import protocols
-from aiida_glassion.workchains.active_learning_inputs import number_of
+from aiida_glassion.workchains.active_learning_inputs import explored_from, number_of
 from aiida_glassion.workchains.explore_inputs import load_curriculum
 from aiida_glassion.workchains.explore_inputs import load_settings as load_run_settings
 from aiida_glassion.workchains.label import LabelWorkChain
@@ -176,7 +176,8 @@ def _initial_frames(node: orm.ProcessNode) -> dict[str, orm.Data]:
     """Frames that the loop made to begin with."""
     for link in node.base.links.get_outgoing(link_label_filter='initial_data').all():
         if 'frames' in link.node.outputs:
-            return dict(link.node.outputs.frames)
+            frames = dict(link.node.outputs.frames)
+            return {name: frames[name] for name in explored_from(frames, link.node.inputs)}
     return {}
 
 

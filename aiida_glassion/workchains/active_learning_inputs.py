@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 from aiida import orm
 from aiida.engine import ProcessSpec
@@ -38,6 +41,19 @@ def name_of(iteration: int) -> str:
 def number_of(name: str) -> int:
     """Number of an iteration by its name."""
     return int(name.rpartition('_')[2])
+
+
+def explored_from(names: Iterable[str], initial: Any) -> list[str]:
+    """Sets of first frames that exploration starts from: not packed boxes of which a dynamics was run.
+
+    Atoms that were packed at random are pushed apart by forces that no dynamics ever meets again.
+
+    :param names: of the sets that were made.
+    :param initial: inputs of the process that made them.
+    """
+    made = set(names)
+    packed = initial['mixtures'].get_dict() if 'mixtures' in initial else {}
+    return sorted(name for name in made if name not in packed or f'{name}_dynamics' not in made)
 
 
 def define_inputs(spec: ProcessSpec) -> None:

@@ -94,7 +94,7 @@ def test_the_teacher_study(write, invoke):
     said = ' '.join(done.output.split())
     for words in (
         'Sodium silicate from its teacher',
-        'structures, made and labelled first; explores from soda_silicate (4 of 60 atoms)',
+        'structures, made and labelled first; explores from soda_silicate_dynamics (10 of 60 atoms)',
         'lammps, protocol teacher',
         '3 models (fast: se_e2_a',
         'calibrated from the held-out frames',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from aiida import orm
 
 from aiida_glassion.kernels.learning.convergence_settings import Convergence
 from aiida_glassion.kernels.learning.levels import LevelSettings
@@ -11,7 +12,7 @@ from aiida_glassion.kernels.learning.settings import read_settings
 from aiida_glassion.kernels.learning.training_length import training_parameters
 from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.active_learning_build import load_settings
-from aiida_glassion.workchains.active_learning_inputs import name_of, seed_of
+from aiida_glassion.workchains.active_learning_inputs import explored_from, name_of, seed_of
 
 PROTOCOLS = list(protocols.available('active_learning'))
 
@@ -37,6 +38,14 @@ def test_defaults_of_the_yaml_are_those_of_the_classes():
     for name, fields in (('levels', LevelSettings), ('selection', SelectionSettings), ('convergence', Convergence)):
         for key, value in settings[name].items():
             assert value == fields.model_fields[key].default, f'{name}.{key}'
+
+
+def test_packed_boxes_are_no_start_where_a_dynamics_followed(aiida_profile):
+    initial = {'mixtures': orm.Dict({'melt': {}, 'other': {}})}
+    assert explored_from(['melt', 'melt_dynamics', 'other', 'quartz', 'quartz_dynamics'], initial) == [
+        'melt_dynamics', 'other', 'quartz', 'quartz_dynamics',
+    ]  # fmt: skip
+    assert explored_from(['quartz'], {}) == ['quartz']
 
 
 def test_seeds_are_their_own_for_every_part_and_iteration():
