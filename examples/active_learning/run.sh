@@ -11,7 +11,11 @@ mkdir -p "$results"
 # What will be done, without doing it.
 glassion launch active-learning "$here/study.yaml" --dry-run
 
+# A loop may also end at a limit or because more data do not help: a result too, with its reason and its models.
+set +e
 glassion launch active-learning "$here/study.yaml" --yes --pk-file "$results/pk" --wait
+ended=$?
+set -e
 loop=$(cat "$results/pk")
 
 # What it decided in every iteration, and why; then the same as a page with figures.
@@ -21,3 +25,6 @@ glassion report "$loop" "$results/report"
 # Frames, labels, decisions, models and their errors in one file.
 glassion archive "$loop" "$results/silica.aiida"
 echo "open $results/report/index.html"
+if [ "$ended" -ne 0 ] && ! grep -qE 'exit code 5(10|11|15|16)' "$results/report/report.json"; then
+  exit "$ended"
+fi
