@@ -13,6 +13,8 @@ from aiida.engine import run_get_node
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.formats.deepmd.systems import find_systems, read_system
+from aiida_glassion.functions.selection import select_candidates
+from aiida_glassion.kernels.learning.selection_settings import SelectionSettings
 from aiida_glassion.workchains.explore import ExploreWorkChain
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures('aiida_profile_clean')]
@@ -128,3 +130,26 @@ def test_a_run_that_explodes_for_good_keeps_the_frames_before(code):
     before = thermo['step'] <= frames.steps[-1]
     assert (thermo['temperature'][before] < 3300).all(), 'only frames from before the explosion'
     assert (thermo['temperature'][~before] > 3300).any()
+
+
+def test_relative_levels_see_the_forces_of_every_frame(lmp_deepmd_code):
+    """The forces come home with the frames, and the selection scales each deviation by those of its frame."""
+    melt = next(iter(read_system(find_systems(FIXTURES / 'silica')[0])))
+    models = {f'seed_{i}': PotentialData.from_deepmd(FIXTURES / f'silica_{i}.pb') for i in (1, 2)}
+    program = {'kind': 'hold', 'temperatures': [300], 'duration': 0.1}
+    stage = {'name': 'cold', 'every': 0.02, 'programs': [program]}
+    starts = {'melt': FramesData.from_frames(melt[:1])}
+    builder = ExploreWorkChain.get_builder_from_protocol(
+        lmp_deepmd_code, starts, models, stage, {'lower': 0.01, 'upper': 9.0, 'relative': 1.0}
+    )
+    outputs, node = run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    ((label, trajectory),) = outputs['trajectories'].items()
+    deviations = outputs['deviations'][label]
+    settings = orm.Dict(SelectionSettings().model_dump())
+    runs = {'trajectories': {label: trajectory}, 'deviations': {label: deviations}}
+    selected = select_candidates(settings, builder.levels, orm.List(['O', 'Si']), orm.Int(1), **runs)
+    rms = np.sqrt((trajectory.frames.forces.astype(float) ** 2).sum(axis=2).mean(axis=1))
+    assert rms.min() > 0.1
+    scaled = deviations.get_array('max_force_deviation') / (rms + 1.0)
+    np.testing.assert_allclose(selected['classes'].get_array(f'{label}__deviation'), scaled, rtol=1e-4)
