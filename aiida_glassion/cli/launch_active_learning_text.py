@@ -81,10 +81,13 @@ def _committee(inputs: Mapping[str, Any]) -> str:
 
 def _levels(levels: Mapping[str, Any]) -> str:
     fixed = f'accurate below {levels["lower"]:g}, failed above {levels["upper"]:g} eV/Å'
+    from aiida_glassion.kernels.learning.levels import LevelSettings
+
+    force_level = LevelSettings(**levels).force_level
+    relative = '' if force_level is None else f', relative to the forces + {force_level:g} eV/Å'
     if levels['kind'] == 'fixed':
-        relative = f', relative to the forces + {levels["relative"]:g} eV/Å' if levels.get('relative') else ''
         return f'fixed: {fixed}{relative}'
-    return f'calibrated from the held-out frames of each iteration; until these suffice {fixed}'
+    return f'calibrated from the held-out frames of each iteration; until these suffice {fixed}{relative}'
 
 
 def _selection(settings: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from aiida_glassion.data.frames import FramesData
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.functions.initial_data import take_frame
 from aiida_glassion.kernels.build.curriculum import Run, Stage, read_stage
+from aiida_glassion.kernels.learning.levels import at_force
 from aiida_glassion.workchains.explore_inputs import (
     check_inputs,
     check_levels,
@@ -234,9 +235,11 @@ class ExploreWorkChain(WorkChain):
             AttributeDict(self.exposed_inputs(MdWorkChain, namespace='md')),
         )
         deviation: dict[str, Any] = {'every': self._stage.every, 'stop_after': settings['stop_after']}
-        relative = self.inputs.levels.get_dict().get('relative') is not None
-        if settings['stop_factor'] is not None and not relative:
-            deviation['stop_above'] = settings['stop_factor'] * self.inputs.levels['upper']
+        levels = self.inputs.levels.get_dict()
+        relative = levels.get('relative')
+        if settings['stop_factor'] is not None and (relative is None or levels.get('largest_force')):
+            upper = at_force(levels['upper'], levels.get('largest_force') or 0.0, relative)
+            deviation['stop_above'] = settings['stop_factor'] * upper
         inputs.md.update(
             configuration=self._start(run),
             potential=self.inputs.potential,
@@ -246,7 +249,8 @@ class ExploreWorkChain(WorkChain):
             seed=orm.Int(run.seed),
             keep_velocities=orm.Bool(False),
         )
-        inputs.md.setdefault('retrieve', orm.Dict({'velocities': False, **({'forces': True} if relative else {})}))
+        kept = {'velocities': False} if relative is None else {'velocities': False, 'forces': True}
+        inputs.md.setdefault('retrieve', orm.Dict(kept))
         inputs.max_softer = orm.Int(settings['max_softer'])
         inputs.clean_workdir = orm.Bool(not settings['keep_remote'])
         inputs.metadata.call_link_label = run.label

@@ -140,10 +140,17 @@ def test_relative_levels_see_the_forces_of_every_frame(lmp_deepmd_code):
     stage = {'name': 'cold', 'every': 0.02, 'programs': [program]}
     starts = {'melt': FramesData.from_frames(melt[:1])}
     builder = ExploreWorkChain.get_builder_from_protocol(
-        lmp_deepmd_code, starts, models, stage, {'lower': 0.01, 'upper': 9.0, 'relative': 1.0}
+        lmp_deepmd_code,
+        starts,
+        models,
+        stage,
+        {'lower': 0.01, 'upper': 9.0, 'relative': 1.0, 'largest_force': 3.0},
+        overrides={'run': {'stop_factor': 2.0}},
     )
     outputs, node = run_get_node(builder)
     assert node.is_finished_ok, node.exit_message
+    (md,) = (process for process in node.called if process.process_label == 'MdWorkChain')
+    assert md.inputs.md.deviation['stop_above'] == pytest.approx(2.0 * 9.0 * (3.0 + 1.0) / 1.0), 'at the largest force'
     ((label, trajectory),) = outputs['trajectories'].items()
     deviations = outputs['deviations'][label]
     settings = orm.Dict(SelectionSettings().model_dump())

@@ -6,7 +6,9 @@ E = Σ ε (1 - r/r₀)² over pairs nearer than r₀ (nearest images), so forces
 from __future__ import annotations
 
 import json
+import os
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,19 @@ def labels_of(positions: Any, cell: Any) -> tuple[float, Any, Any]:
     return energy - 5.0 * len(positions), pairs.sum(axis=1), 0.5 * np.einsum('ijx,ijy->xy', vectors, pairs)
 
 
+def is_refused(positions: Any) -> bool:
+    """Whether a frame is among the first so many that were seen; ``FAKE_LABEL_REFUSE_FIRST`` is ``FILE:NUMBER``."""
+    file, _, most = os.environ.get('FAKE_LABEL_REFUSE_FIRST', '').rpartition(':')
+    if not file:
+        return False
+    known = Path(file).read_text().split() if Path(file).exists() else []
+    frame = str(zlib.crc32(positions.tobytes()))
+    if frame not in known and len(known) < int(most):
+        known.append(frame)
+        Path(file).write_text(' '.join(known))
+    return frame in known
+
+
 def main() -> int:
     """Label every frame, but for those that it was told to refuse."""
     with np.load('frames.npz', allow_pickle=False) as arrays:
@@ -47,7 +62,7 @@ def main() -> int:
             take_time('FAKE_LABEL_SECONDS', len(positions))
             if index == len(positions) // 2:
                 die_once('FAKE_LABEL_DIE_ONCE')
-            if chance('FAKE_LABEL_REFUSE', at.sum()) < number('FAKE_LABEL_REFUSE', 0.0):
+            if chance('FAKE_LABEL_REFUSE', at.sum()) < number('FAKE_LABEL_REFUSE', 0.0) or is_refused(at):
                 write({'index': index, 'error': 'RuntimeError: the fake was told to refuse this frame'})
                 continue
             energy, forces, virial = labels_of(at, cell)

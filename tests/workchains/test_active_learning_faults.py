@@ -39,7 +39,7 @@ def test_an_iteration_bears_what_breaks_in_it(codes, tmp_path):
         'dp': {'FAKE_DP_NAN': f'seeds:{diverging}', 'FAKE_DP_DIE_ONCE': tmp_path / 'dp'},
         'lmp': {'FAKE_LMP_CANDIDATES': 0.7, 'FAKE_LMP_EXPLODE': 1, 'FAKE_LMP_SOFT': 0.6,
                 'FAKE_LMP_DIE_ONCE': tmp_path / 'lmp'},
-        'label': {'FAKE_LABEL_REFUSE': 0.2, 'FAKE_LABEL_DIE_ONCE': tmp_path / 'label'},
+        'label': {'FAKE_LABEL_REFUSE_FIRST': f'{tmp_path / "refused"}:2', 'FAKE_LABEL_DIE_ONCE': tmp_path / 'label'},
     }  # fmt: skip
     settings = {'max_iterations': 1}
     outputs, node = run_get_node(small_loop(codes(**told), settings))
@@ -65,7 +65,7 @@ def test_an_iteration_bears_what_breaks_in_it(codes, tmp_path):
     labels = record['labels']
     assert labels['asked'] == 12
     assert labels['labelled'] + labels['refused'] == 12
-    assert 0 < labels['refused'] < 5
+    assert labels['refused'] == 2
     assert label.outputs.ledger['by_kind'] == {'missing': labels['refused']}, 'the killed ones were done again'
     assert labels['total'] == 30 + labels['labelled']
     parts = [outputs[port]['iteration_01'].n_frames for port in ('datasets', 'test_set')]

@@ -21,6 +21,9 @@ are known.
   level lies between (geometrically), so that it does not jump from one iteration to the next.
   And the level is at most ``largest_factor`` times the largest held-out deviation: of frames further out nobody knows
   the error.
+- **Relative levels** (``relative``: w) are the default, since one level in eV/Å follows the hottest frames: what is
+  little beside their forces is much beside those of a glass. Deviations and errors of a frame with the rms force F
+  count times w/(F + w) throughout, and the accepted error is a part of w: so of F + w, in the frame's own terms.
 - **Upper level**: where k d reaches an error as large as the forces themselves, and ``upper_over_lower`` times the
   lower one at least. It lies mostly beyond the held-out deviations: an extrapolation, which is said.
 
@@ -99,13 +102,14 @@ def find_levels(settings: LevelSettings, held_out: HeldOut, seed: int = 0) -> di
         ``floor``, ``between`` the two, ``largest`` deviation known, ``median`` of too few frames), ``error_at_lower``
         (eV/Å; the wanted share of frames at the lower level errs by less), ``n_frames``, ``quantile``,
         ``rank_correlation`` of deviation and error, ``error_over_deviation``, ``test_over_training``, ``shares`` of the
-        held-out frames that the levels call accurate, candidate, failed; of a calibration also ``accept_error``,
+        held-out frames that the levels call accurate, candidate, failed; ``largest_force``: the largest rms force of
+        a held-out frame, eV/Å, or None; of a calibration also ``accept_error``,
         ``reject_error``, ``by_error`` (level that the error asks for), ``floor``, ``largest``, eV/Å.
     """
     d, e = _known(settings, held_out)
     report: dict[str, Any] = {
         'kind': settings.kind,
-        'relative': settings.relative,
+        'relative': settings.force_level,
         'lower': settings.lower,
         'upper': settings.upper,
         'lower_from': 'given',
@@ -119,6 +123,7 @@ def find_levels(settings: LevelSettings, held_out: HeldOut, seed: int = 0) -> di
         'error_over_deviation': held_out.error_over_deviation,
         'test_over_training': held_out.test_over_training,
         'reference_rms': held_out.reference_rms,
+        'largest_force': _largest(held_out.forces),
         'unit': 'eV/Å',
     }
     if settings.kind == 'calibrated' and len(d) >= settings.min_frames:
@@ -161,17 +166,18 @@ def _known(settings: LevelSettings, held_out: HeldOut) -> tuple[FloatArray, Floa
     if len(d) != len(e):
         return np.zeros(0), np.zeros(0)
     known = np.isfinite(d) & np.isfinite(e) & (d > 0)
-    if settings.relative is not None:
+    if settings.force_level is not None and len(d):
         if held_out.forces is None or len(held_out.forces) != len(d):
             raise ValueError('relative levels need the forces of the held-out frames')
-        d, e = (relative_to_force(values, held_out.forces, settings.relative) for values in (d, e))
+        d, e = (relative_to_force(values, held_out.forces, settings.force_level) for values in (d, e))
         known &= np.isfinite(d)
     return d[known], e[known]
 
 
 def _calibrate(settings: LevelSettings, held_out: HeldOut, d: FloatArray, e: FloatArray, seed: int) -> dict[str, Any]:
-    accept = settings.accept_error or settings.accept_over_rms * held_out.reference_rms
-    reject = settings.reject_error or settings.reject_over_rms * held_out.reference_rms
+    forces = held_out.reference_rms if settings.force_level is None else settings.force_level
+    accept = settings.accept_error or settings.accept_over_rms * forces
+    reject = settings.reject_error or settings.reject_over_rms * forces
     ratio = max(conformal_ratio(d, e, settings.quantile), _LEAST_RATIO)
     floor = settings.floor_factor * float(np.quantile(d, settings.floor_quantile))
     picks = np.random.default_rng(seed).integers(len(d), size=(_RESAMPLED, len(d)))
@@ -202,6 +208,11 @@ def _calibrate(settings: LevelSettings, held_out: HeldOut, d: FloatArray, e: Flo
         'floor': floor,
         'largest': float(d.max()),
     }
+
+
+def _largest(forces: FloatArray | None) -> float | None:
+    known = np.zeros(0) if forces is None else forces[np.isfinite(forces)]
+    return float(known.max()) if len(known) else None
 
 
 def _hunger(settings: LevelSettings, test_over_training: float | None) -> float:

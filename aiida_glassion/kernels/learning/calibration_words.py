@@ -40,13 +40,20 @@ def explain_levels(report: Mapping[str, Any], settings: LevelSettings) -> str:
     beyond = ''
     if report['upper'] > report['largest']:
         beyond = f', beyond the largest held-out deviation of {_plain(report["largest"])}: extrapolated'
-    return f'{_explain_lower(report, settings)} Upper level {upper} eV/Å: {where}{beyond}.'
+    terms = ''
+    if (w := report['relative']) is not None:
+        terms = f' Deviations and errors count times w/(F + w): w = {_plain(w)} eV/Å, F the rms force of the frame.'
+    return f'{_explain_lower(report, settings)} Upper level {upper} eV/Å: {where}{beyond}.{terms}'
 
 
 def _explain_lower(report: Mapping[str, Any], settings: LevelSettings) -> str:
-    n, accept, rms = report['n_frames'], report['accept_error'], report['reference_rms']
+    n, accept, rms, w = (report[key] for key in ('n_frames', 'accept_error', 'reference_rms', 'relative'))
     head = f'Lower level {_plain(report["lower"])} eV/Å: '
-    accepted = f'{_plain(accept)} eV/Å' + (f' ({_plain(accept / rms)} of the rms force component)' if rms else '')
+    accepted = f'{_plain(accept)} eV/Å'
+    if w is not None:
+        accepted += f' ({_plain(accept / w)} of F + w)'
+    elif rms:
+        accepted += f' ({_plain(accept / rms)} of the rms force component)'
     covered = (
         f'{_percent(settings.quantile)} of {n} held-out frames err by less than {_plain(report["ratio"])} ± '
         f'{_plain(report["ratio_error"], 2)} times their deviation'

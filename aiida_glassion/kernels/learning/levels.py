@@ -9,7 +9,8 @@ is candidate if either says so and failed if either says so. How the levels are 
 ``relative`` the deviation of each atom is divided by |F| + w. Runs record the largest deviation of a frame only, so
 here it is the frame's force that counts (choice): ``d → d · w / (F + w)`` with F = √⟨|F_i|²⟩ over the atoms of the
 frame. It is still in eV/Å, equal to d where there is no force, and w times DP-GEN's number if all forces were alike. It
-needs the forces in the trajectory.
+needs the forces in the trajectory. A run that is stopped while it goes on is judged by its deviation in eV/Å alone,
+against what a relative level means at the largest forces known (:func:`at_force`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.learning.settings import Settings
@@ -26,6 +27,10 @@ from aiida_glassion.kernels.learning.settings import Settings
 FloatArray = npt.NDArray[np.floating[Any]]
 
 ACCURATE, CANDIDATE, FAILED = 0, 1, 2
+
+RELATIVE = 0.5
+"""eV/Å, w of calibrated levels unless another is given: less than the rms force in an oxide or sulphide glass at 300 K,
+so that there, too, the errors that count are a part of the forces."""
 
 
 class LevelSettings(Settings):
@@ -36,9 +41,9 @@ class LevelSettings(Settings):
     upper: float = Field(0.15, gt=0, description='eV/Å; likewise.')
     quantile: float = Field(0.9, gt=0, lt=1, description='Share of held-out frames whose error the ratio must cover.')
     accept_error: float | None = Field(None, gt=0, description='Largest force error of a frame to live with, eV/Å.')
-    accept_over_rms: float = Field(0.25, gt=0, description='Instead: over the rms force component.')
+    accept_over_rms: float = Field(0.25, gt=0, description='Instead: over the rms force component, or w.')
     reject_error: float | None = Field(None, gt=0, description='Largest force error that makes a frame suspect, eV/Å.')
-    reject_over_rms: float = Field(1.0, gt=0, description='Instead: over the rms force component.')
+    reject_over_rms: float = Field(1.0, gt=0, description='Instead: over the rms force component, or w.')
     floor_quantile: float = Field(0.95, gt=0, le=1, description='Share of held-out frames that should be accurate.')
     floor_factor: float = Field(1.2, gt=0, description='Times the deviation of that quantile: least lower level.')
     floor_full: float = Field(1.2, ge=1, description='Test over training error up to which that least level holds.')
@@ -46,7 +51,9 @@ class LevelSettings(Settings):
     largest_factor: float = Field(2.0, ge=1, description='Lower level over the largest held-out deviation, at most.')
     upper_over_lower: float = Field(3.0, gt=1, description='Least ratio of the levels.')
     min_frames: int = Field(20, ge=2, description='Held-out frames that a calibration needs.')
-    relative: float | None = Field(None, gt=0, description='Deviations relative to the forces, w in eV/Å.')
+    relative: Literal['auto'] | PositiveFloat | None = Field(
+        'auto', description='Deviations relative to the forces, w in eV/Å; None: not; auto: 0.5 where calibrated.'
+    )
 
     @model_validator(mode='after')
     def _ordered(self) -> LevelSettings:
@@ -60,6 +67,13 @@ class LevelSettings(Settings):
         if self.floor_none <= self.floor_full:
             raise ValueError(f'floor_none ({self.floor_none:g}) must be above floor_full ({self.floor_full:g})')
         return self
+
+    @property
+    def force_level(self) -> float | None:
+        """The w of relative deviations, eV/Å; None: they are absolute."""
+        if self.relative == 'auto':
+            return RELATIVE if self.kind == 'calibrated' else None
+        return self.relative
 
 
 def classify(deviations: FloatArray, lower: float, upper: float) -> npt.NDArray[np.int8]:
@@ -106,3 +120,13 @@ def relative_to_force(values: FloatArray, forces: FloatArray, level: float) -> F
     """
     scaled: FloatArray = np.asarray(values, dtype=float) * level / (np.asarray(forces, dtype=float) + level)
     return scaled
+
+
+def at_force(level: float, force: float, relative: float | None) -> float:
+    """The deviation that :func:`relative_to_force` turns into this level in a frame with this rms force, eV/Å.
+
+    :param level: eV/Å.
+    :param force: F, eV/Å.
+    :param relative: w, eV/Å; None: the level holds for any force.
+    """
+    return level if relative is None else level * (force + relative) / relative

@@ -12,12 +12,13 @@ from aiida_glassion.kernels.learning.calibration import (
     rank_correlation,
 )
 from aiida_glassion.kernels.learning.errors import committee_errors
-from aiida_glassion.kernels.learning.levels import LevelSettings
+from aiida_glassion.kernels.learning.levels import RELATIVE, LevelSettings, relative_to_force
 from aiida_glassion.kernels.learning.parity import Parity, force_deviations, mean_prediction
 
 Z_90 = 1.2815515655446004
 """Below it lie 90 % of normally distributed numbers."""
-MEASURED = LevelSettings(accept_error=0.3, reject_error=1.5)
+MEASURED = LevelSettings(accept_error=0.3, reject_error=1.5, relative=None)
+ABSOLUTE = LevelSettings(relative=None)
 
 
 def known_relation(n, seed, ratio=2.0, scatter=0.3, typical=0.1):
@@ -73,7 +74,7 @@ def test_levels_where_the_error_reaches_what_is_accepted():
     assert 'extrapolated' in levels['reason']
     assert levels['warnings'] == []
     assert sum(levels['shares'].values()) == pytest.approx(1)
-    of_rms = find_levels(LevelSettings(), held_out(300, 1, typical=0.02))
+    of_rms = find_levels(ABSOLUTE, held_out(300, 1, typical=0.02))
     assert of_rms['accept_error'] == pytest.approx(0.25 * 1.2)
     assert of_rms['reject_error'] == pytest.approx(1.2)
 
@@ -116,16 +117,16 @@ def test_no_trust_beyond_what_was_seen():
 
 def test_too_few_frames_and_none_at_all():
     frames = held_out(12, 4, typical=0.2)
-    levels = find_levels(LevelSettings(), frames)
+    levels = find_levels(ABSOLUTE, frames)
     assert levels['ratio'] is None
     assert levels['lower'] == pytest.approx(np.median(frames.deviations))
     assert levels['upper'] == pytest.approx(3 * levels['lower'])
     assert levels['lower_from'] == 'median'
     assert levels['reason'].startswith('Only 12 held-out frames, 20 are needed')
     assert '12 held-out frames' in levels['warnings'][0]
-    quiet = find_levels(LevelSettings(), held_out(12, 4, typical=1e-4))
+    quiet = find_levels(ABSOLUTE, held_out(12, 4, typical=1e-4))
     assert (quiet['lower'], quiet['upper']) == pytest.approx((0.05, 0.15))
-    none = find_levels(LevelSettings(), HeldOut(np.full(30, 0.1), np.full(30, np.nan), 1.0))
+    none = find_levels(ABSOLUTE, HeldOut(np.full(30, 0.1), np.full(30, np.nan), 1.0))
     assert (none['lower'], none['upper'], none['n_frames'], none['shares']) == (0.05, 0.15, 0, None)
     assert 'could not be calibrated' in none['warnings'][0]
 
@@ -140,7 +141,7 @@ def test_fixed_levels_still_say_what_they_are_worth():
 def test_a_deviation_that_says_nothing():
     rng = np.random.default_rng(0)
     frames = HeldOut(rng.uniform(0.1, 0.5, 200), rng.uniform(0.1, 0.5, 200), 1.0)
-    levels = find_levels(LevelSettings(), frames)
+    levels = find_levels(ABSOLUTE, frames)
     assert abs(levels['rank_correlation']) < 0.2
     assert 'hardly better than random' in ' '.join(levels['warnings'])
     assert rank_correlation(np.ones(10), np.arange(10.0)) is None
@@ -198,7 +199,7 @@ def test_members_that_err_together_are_found_out(shared, together):
     )
     # mean of 4 with spread s: error s/√4 beside the shared one, deviation s √(3/4)
     assert known.error_over_deviation == pytest.approx(np.sqrt((0.25 + shared**2) / 0.75), rel=0.05)
-    levels = find_levels(LevelSettings(), known)
+    levels = find_levels(ABSOLUTE, known)
     said = [text for text in levels['warnings'] if 'err together' in text]
     assert bool(said) is together
     assert 0 < levels['lower'] < levels['upper']
@@ -219,3 +220,32 @@ def test_relative_levels_need_forces_and_use_them():
     assert relative['ratio'] == pytest.approx(plain['ratio'])
     assert relative['relative'] == 1.0
     assert relative['floor'] == pytest.approx(plain['floor'] / 2)
+
+
+def test_a_glass_among_hot_frames_counts_by_its_own_forces():
+    """Errors of a third of the forces pass in the glass, unseen beside those of the melt, if levels are absolute."""
+    random = np.random.default_rng(3)
+    hot, cold = np.full(100, 5.0), np.full(100, 1.0)
+    forces = np.concatenate([hot, cold])
+    deviations = 0.1 * forces * random.uniform(0.8, 1.2, 200)
+    known = HeldOut(deviations, 2 * deviations, reference_rms=float(np.sqrt(np.mean(forces**2) / 3)), forces=forces)
+    of_glass = 0.33
+    absolute, relative = find_levels(ABSOLUTE, known), find_levels(LevelSettings(), known)
+    assert absolute['lower'] > of_glass
+    assert relative_to_force(np.array([of_glass]), np.array([1.0]), RELATIVE)[0] > relative['lower']
+    assert relative['relative'] == RELATIVE
+    assert relative['accept_error'] == pytest.approx(0.25 * RELATIVE)
+    assert '(0.25 of F + w)' in relative['reason']
+    assert 'count times w/(F + w): w = 0.5 eV/Å' in relative['reason']
+    assert relative['largest_force'] == 5.0
+
+
+@pytest.mark.parametrize(('kind', 'given', 'w'), [
+    ('calibrated', 'auto', RELATIVE), ('fixed', 'auto', None), ('calibrated', None, None), ('fixed', 0.8, 0.8),
+])  # fmt: skip
+def test_levels_are_relative_where_nobody_gave_numbers(kind, given, w):
+    assert LevelSettings(kind=kind, relative=given).force_level == w
+
+
+def test_relative_levels_without_a_held_out_frame():
+    assert find_levels(LevelSettings(), HeldOut(np.zeros(0), np.zeros(0), 0.0))['lower'] == 0.05

@@ -11,6 +11,7 @@ from aiida_glassion.kernels.learning.levels import (
     CANDIDATE,
     FAILED,
     LevelSettings,
+    at_force,
     classify,
     relative_to_force,
     rms_forces,
@@ -65,3 +66,8 @@ def test_relative_to_the_force_of_the_frame():
 def test_settings_that_cannot_be(content, words):
     with pytest.raises(ValueError, match=words):
         read_settings(LevelSettings, content, 'levels')
+
+
+def test_a_level_at_a_force_is_the_deviation_that_just_reaches_it():
+    assert at_force(0.3, 5.0, None) == 0.3
+    assert relative_to_force(np.array([at_force(0.3, 5.0, 0.5)]), np.array([5.0]), 0.5)[0] == pytest.approx(0.3)
