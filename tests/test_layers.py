@@ -19,6 +19,7 @@ ROOT = PACKAGE.parent
 LAYERS = [
     ['units', 'frames', 'schedule'],
     ['kernels', 'formats'],
+    ['analysis'],
     ['potentials'],
     ['data'],
     ['functions', 'calculations', 'parsers', 'monitors', 'label_engines'],
@@ -27,7 +28,7 @@ LAYERS = [
     ['cli'],
 ]
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
-WITHOUT_AIIDA = {'units', 'frames', 'schedule', 'kernels', 'formats', 'potentials'}
+WITHOUT_AIIDA = {'units', 'frames', 'schedule', 'kernels', 'formats', 'analysis', 'potentials'}
 #: rooms of one layer that do not know each other.
 STRANGERS = [('kernels', 'formats'), ('formats', 'kernels')]
 
