@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +32,7 @@ class System:
     :param shortest_width: Å, the least distance between opposite faces of the cell over the surveyed frames.
     :param n_surveyed: frames that were looked at for all this.
     :param warnings: what the survey found odd.
+    :param cutoff_sources: where each cut-off comes from, in words.
     """
 
     symbols: tuple[str, ...]
@@ -44,6 +45,7 @@ class System:
     shortest_width: float
     n_surveyed: int
     warnings: tuple[str, ...] = ()
+    cutoff_sources: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def n_atoms(self) -> int:

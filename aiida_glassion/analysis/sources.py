@@ -1,0 +1,98 @@
+"""Where frames come from: arrays or files of many formats, given out in chunks that fit into memory."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiida_glassion.frames import Frames
+
+
+@dataclass(eq=False)
+class FrameSource(ABC):
+    """A trajectory that can be read again and again, any frames of it.
+
+    :param name: of the file, or what it is called in messages.
+    :param n_frames: number of whole frames.
+    :param unwrapped: atoms do not jump at the boundaries; None where the format does not tell.
+    :param warnings: what is odd about the file: a last frame that was cut off.
+    """
+
+    name: str
+    n_frames: int | None = None
+    unwrapped: bool | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @abstractmethod
+    def read(self, indices: range) -> Frames:
+        """Some frames.
+
+        :param indices: of frames, within the trajectory.
+        :raises ValueError: the file is damaged there; names the file and the frame.
+        """
+
+    def chunks(
+        self, first: int = 0, last: int | None = None, every: int = 1, size: int = 1
+    ) -> Iterator[tuple[int, Frames]]:
+        """Frames first, first + every, … in chunks.
+
+        :param last: index of the last frame that may be taken; None: that of the trajectory.
+        :param size: most frames in a chunk.
+        :returns: how many frames were given out before the chunk, and its frames.
+        :raises ValueError: there is no frame to take, or the file is damaged.
+        """
+        taken = self.indices(first, last, every)
+        for start in range(0, len(taken), size):
+            yield start, self.read(taken[start : start + size])
+
+    def indices(self, first: int = 0, last: int | None = None, every: int = 1) -> range:
+        """Indices of the frames that a choice takes.
+
+        :raises ValueError: none.
+        """
+        total = self.n_frames or 0
+        taken = range(first, total if last is None else min(total, last + 1), every)
+        if not taken:
+            raise ValueError(f'{self.name}: no frame from {first} on; it has {total} frames, counted from 0')
+        return taken
+
+
+@dataclass(eq=False)
+class ArraySource(FrameSource):
+    """Frames that are in memory."""
+
+    frames: Frames = field(kw_only=True)
+
+    def read(self, indices: range) -> Frames:
+        """Some frames; a slice, nothing is copied."""
+        return self.frames[indices.start : indices.stop : indices.step]
+
+
+def of_frames(frames: Frames, name: str = 'frames', unwrapped: bool | None = None) -> FrameSource:
+    """Source of frames that are in memory.
+
+    :param frames: at least one.
+    :param name: what to call them in messages.
+    :param unwrapped: whether atoms do not jump at the boundaries, if that is known.
+    :raises ValueError: no frame, or no atom.
+    """
+    if not frames.n_frames or not frames.n_atoms:
+        raise ValueError(f'{name}: {frames.n_frames} frames of {frames.n_atoms} atoms, expected at least one of each')
+    return ArraySource(name, frames.n_frames, unwrapped, frames=frames)
+
+
+def open_source(path: str | Path, format: str | None = None, species: Mapping[str, str] | None = None) -> FrameSource:
+    """Source of the frames of a file.
+
+    :param path: the file.
+    :param format: a key of :data:`FORMATS`; None: told by the name and the content.
+    :param species: element of each type, for files that only number them: {'1': 'Si', '2': 'O'}.
+    :raises ValueError: the file cannot be read; one sentence that names it, and the frame.
+    """
+    from aiida_glassion.formats.crystal import read_crystals
+
+    path = Path(path)
+    frames = Frames.concatenate([crystal.frames for crystal in read_crystals(path)])
+    return of_frames(frames, str(path))
