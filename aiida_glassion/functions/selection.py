@@ -101,6 +101,18 @@ def read_memory(node: orm.ArrayData, elements: list[str]) -> Memory:
     return Memory(node.get_array('fingerprints'), rows)
 
 
+@calcfunction
+def merge_memories(elements: orm.List, **memories: orm.ArrayData) -> orm.ArrayData:
+    """Join what is remembered of several iterations.
+
+    :param elements: layout of the descriptors, all elements that can occur.
+    :param memories: of :func:`remember_frames` or :func:`select_candidates`.
+    """
+    layout = elements.get_list()
+    parts = [read_memory(node, layout) for _, node in sorted(memories.items())]
+    return _memory_node(Memory.joined(parts), layout)
+
+
 def _classes_node(selection: Selection) -> orm.ArrayData:
     arrays: dict[str, Any] = {}
     for name, run in selection.runs.items():

@@ -226,6 +226,7 @@ class ActiveLearningWorkChain(LearningParts):
     def train(self) -> ToContext:
         """Train a committee on everything that is labelled so far."""
         self.ctx.iteration += 1
+        self.gather_tens()
         link = self._link('train')['call_link_label']
         return ToContext(train=self.submit_training(link, 'training', warm=self.ctx.settings['training']['warm_start']))
 

@@ -33,13 +33,20 @@ def info(text: str) -> None:
     print(f'[2026-01-01 00:00:00,000] DEEPMD INFO    {text}', flush=True)
 
 
+def iterations_in(name: str) -> int:
+    """How many iterations a dataset holds, by its name: ``iteration_07``, ``iterations_01_10``."""
+    if tens := re.fullmatch(r'.*iterations_(\d+)_(\d+)', name):
+        return int(tens[2]) - int(tens[1]) + 1
+    return int(re.fullmatch(r'.*iteration_\d+', name) is not None)
+
+
 def train() -> int:
     """Write the learning curve and the checkpoint; what is learned is the number of frames."""
     content = json.loads(Path('input.json').read_text())
     systems = content['training']['training_data']['systems']
     frames = sum(len(array) for system in systems for array in arrays(system, 'energy', mmap=True))
     named = {Path(system).parts[1] for system in systems}
-    generation = 1 + sum(re.fullmatch(r'.*iteration_\d+', name) is not None for name in named)
+    generation = 1 + sum(iterations_in(name) for name in named)
     seed = content['training']['seed']
     error = max(number('FAKE_DP_FLOOR', 0.01), number('FAKE_DP_ERROR', 0.3) * (100 / max(frames, 1)) ** 0.5)
     knows = {'seed': seed, 'frames': frames, 'generation': generation, 'error': error, 'datasets': len(named)}

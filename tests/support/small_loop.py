@@ -70,3 +70,33 @@ def jobs_of(*nodes: orm.ProcessNode) -> list[orm.CalcJobNode]:
 def really_run(*nodes: orm.ProcessNode) -> list[str]:
     """Kind of each job that was not taken from the cache."""
     return [job.process_label for job in jobs_of(*nodes) if not job.base.caching.is_created_from_cache]
+
+
+def add_history(builder: Any, iterations: int) -> None:
+    """Let a loop go on after so many iterations that are made up: of each 4 labelled frames, one of them held out."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from aiida_glassion.data.dataset import DatasetData
+    from aiida_glassion.formats.deepmd.systems import read_system
+    from aiida_glassion.frames import Frames
+    from aiida_glassion.functions.selection import remember_frames
+
+    first = dict(builder.datasets)
+    base, random = Frames.concatenate(list(read_system(SILICA))), np.random.default_rng(1)
+    datasets, test, memory, records = dict(first), {}, {}, {}
+    for number in range(1, iterations + 1):
+        name = f'iteration_{number:02d}'
+        frames = base[random.integers(0, base.n_frames, 4)]
+        frames = replace(frames, positions=frames.positions + random.normal(0, 0.3, frames.positions.shape))
+        parts = [DatasetData.from_frames(part, method=first['melt'].method).store() for part in (frames[:3], frames[3:])]
+        datasets[name], test[name] = parts
+        memory[name] = remember_frames(orm.List(['O', 'Si']), training=parts[0], test=parts[1])
+        empty: dict[str, Any] = {key: {} for key in ('levels', 'exploration', 'selection', 'errors', 'cost')}
+        place = {'number': number, 'stage': STAGE['name'], 'stage_index': 0, 'stage_round': 1, 'gate': None}
+        labels = {'labelled': 4, 'asked': 4, 'total': 30 + 4 * number}
+        decision: dict[str, Any] = {'action': 'repeat', 'reason': 'made up', 'criteria': []}
+        records[name] = orm.Dict({**empty, **place, 'labels': labels, 'decision': decision}).store()
+    builder.datasets, builder.test = datasets, test
+    builder.earlier.memory, builder.earlier.iterations = memory, records

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
-from small_loop import SILICA, STAGE, small_loop
+from small_loop import SILICA, STAGE, add_history, small_loop
 
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.formats.deepmd.systems import read_system
@@ -77,3 +77,24 @@ def test_from_first_frames_to_a_verdict_and_on(codes):
     third = outputs['iterations']['iteration_03'].get_dict()
     assert third['labels']['total'] >= learned
     assert any(name.startswith('returned_quench__') for name in outputs['selections']['iteration_03'].get_arraynames())
+
+
+def test_what_came_of_ten_iterations_is_one_input_of_the_next(codes):
+    """The number of inputs does not grow with the iterations; what is handed out stays iteration by iteration."""
+    builder = small_loop(codes, {**SETTINGS, 'max_iterations': 12, 'final': {'train': False}})
+    add_history(builder, 11)
+    outputs, node = run_get_node(builder)
+    assert node.exit_status == 510, node.exit_message
+    called = {link.link_label: link.node for link in node.base.links.get_outgoing().all() if link.link_label}
+    train, select = called['iteration_12_train'], called['iteration_12_select']
+    assert set(train.inputs.datasets) == {'melt', 'iterations_01_10', 'iteration_11'}
+    assert set(train.inputs.test) == {'iterations_01_10', 'iteration_11'}
+    assert train.inputs.datasets['iterations_01_10'].n_frames == 30
+    assert train.inputs.test['iterations_01_10'].n_frames == 10
+    assert set(select.inputs.memory) == {'iterations_01_10', 'iteration_11'}
+    together = select.inputs.memory['iterations_01_10'].get_array('fingerprints')
+    apart = [outputs['memory'][f'iteration_{i:02d}'].get_array('fingerprints') for i in range(1, 11)]
+    assert {row.tobytes() for row in together} == {row.tobytes() for part in apart for row in part}
+    kept = [f'iteration_{i:02d}' for i in range(1, 12)]
+    assert set(outputs['datasets']) >= {'melt', *kept}
+    assert set(outputs['test_set']) >= set(kept)

@@ -39,6 +39,12 @@ class Memory:
             rows.append(describe(frames, elements))
         return cls(to_table(prints), np.concatenate(rows))
 
+    @classmethod
+    def joined(cls, parts: Sequence[Memory]) -> Memory:
+        """Several memories of one layout (at least one) as one."""
+        prints = np.concatenate([part.fingerprints for part in parts])
+        return cls(prints, np.concatenate([part.descriptors for part in parts]))
+
 
 def to_table(prints: Sequence[bytes]) -> npt.NDArray[np.uint8]:
     """Fingerprints of 32 bytes as an array, (n, 32)."""
