@@ -16,9 +16,11 @@ from aiida_glassion.analysis.system import Chunk, System
 Running = dict[str, Analysis[AnalysisSettings]]
 
 CHUNK_BYTES = 64_000_000
-"""Positions of one chunk of frames, in bytes."""
-_BYTES_PER_ATOM = 24
-_MOST_PER_CHUNK = 1000
+"""Size of one chunk of frames, in bytes."""
+_BYTES_PER_ATOM = 400
+"""Positions, and the neighbours within bonds of each atom, which views keep as long as their chunk."""
+_MOST_PER_CHUNK = 200
+"""Few enough for progress to be seen and for results to be kept in time."""
 
 
 @dataclass(frozen=True, eq=False)

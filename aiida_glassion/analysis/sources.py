@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Protocol
 
 from aiida_glassion.frames import Frames
 
@@ -83,16 +85,85 @@ def of_frames(frames: Frames, name: str = 'frames', unwrapped: bool | None = Non
     return ArraySource(name, frames.n_frames, unwrapped, frames=frames)
 
 
+class _Reader(Protocol):
+    """Any frames of a file, one range of them at a time."""
+
+    def read(self, indices: range) -> Frames: ...
+
+
+@dataclass(eq=False)
+class FileSource(FrameSource):
+    """Frames that stay in their file until they are asked for."""
+
+    reader: _Reader = field(kw_only=True)
+
+    def read(self, indices: range) -> Frames:
+        """Some frames, as they stand in the file."""
+        return self.reader.read(indices)
+
+
+FORMATS: dict[str, str] = {
+    'extxyz': 'extended XYZ (also gzipped); read in pieces',
+    'lammps-dump': 'LAMMPS dump custom, text or binary (also gzipped); read in pieces',
+    'lammps-data': 'LAMMPS data file: one configuration',
+    'arrays': 'folder with positions.npy (n_frames, n_atoms, 3), cells.npy, both Å, and frames.json; read in pieces',
+    'vasprun': "VASP's vasprun.xml",
+    'outcar': "VASP's OUTCAR",
+    'xdatcar': "VASP's XDATCAR",
+    'poscar': "VASP's POSCAR or CONTCAR",
+    'espresso': "Quantum ESPRESSO's pw.x output",
+    'cif': 'CIF, with its symmetry',
+    'ase': 'anything else that ASE tells by its name or content',
+}
+"""Name of each format -> what it is."""
+
+
 def open_source(path: str | Path, format: str | None = None, species: Mapping[str, str] | None = None) -> FrameSource:
     """Source of the frames of a file.
 
-    :param path: the file.
+    :param path: the file, or a folder of arrays.
     :param format: a key of :data:`FORMATS`; None: told by the name and the content.
     :param species: element of each type, for files that only number them: {'1': 'Si', '2': 'O'}.
     :raises ValueError: the file cannot be read; one sentence that names it, and the frame.
     """
-    from aiida_glassion.formats.crystal import read_crystals
-
     path = Path(path)
-    frames = Frames.concatenate([crystal.frames for crystal in read_crystals(path)])
-    return of_frames(frames, str(path))
+    if format is None:
+        format = detect_format(path)
+    if format not in FORMATS:
+        near = get_close_matches(format, FORMATS, n=1)
+        raise ValueError(
+            f'format: there is no {format!r}'
+            + (f'; did you mean {near[0]}?' if near else f'; there are {", ".join(FORMATS)}')
+        )
+    if format == 'extxyz':
+        from aiida_glassion.formats.xyz_trajectory import XyzTrajectory
+
+        xyz = XyzTrajectory(path)
+        return FileSource(str(path), xyz.n_frames, None, xyz.warnings, reader=xyz)
+    if format == 'lammps-dump':
+        from aiida_glassion.formats.lammps.dump_trajectory import DumpTrajectory
+
+        dump = DumpTrajectory(path, species)
+        return FileSource(str(path), dump.n_frames, dump.unwrapped, dump.warnings, reader=dump)
+    if format == 'arrays':
+        from aiida_glassion.formats.array_folder import ArrayFolder
+
+        arrays = ArrayFolder(path)
+        return FileSource(str(path), arrays.n_frames, arrays.unwrapped, reader=arrays)
+    from aiida_glassion.formats.structure_file import read_structures
+
+    frames, warnings = read_structures(path, format, species)
+    source = of_frames(frames, str(path))
+    source.warnings += warnings
+    return source
+
+
+def detect_format(path: Path) -> str:
+    """Tell the format of a file by its content and its name.
+
+    :returns: a key of :data:`FORMATS`.
+    :raises ValueError: there is no such file, or it is empty.
+    """
+    from aiida_glassion.formats.structure_file import tell_format
+
+    return tell_format(path)

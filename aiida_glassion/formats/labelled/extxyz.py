@@ -65,7 +65,7 @@ def read_extxyz(path: Path, skipped: list[SkippedFrame], keys: Mapping[str, str]
         if is_last and _ends_within_a_line(path) and len(rows[-1]) < min(map(len, rows[:-1]), default=0):
             skipped.append(SkippedFrame(str(path), index, 'truncated', 'its last line is cut off'))
             return
-        info = _comment(comment)
+        info = comment_of(comment)
         properties = info.get('Properties')
         if properties is None:
             raise ValueError(
@@ -95,7 +95,8 @@ def _ends_within_a_line(path: Path) -> bool:
         return not compressed and file.read(1) != b'\n'
 
 
-def _comment(line: str) -> dict[str, str]:
+def comment_of(line: str) -> dict[str, str]:
+    """Keys and values of the second line of a frame."""
     return {found[0]: next((v for v in found[1:] if v), '') for found in _PAIR.findall(line)}
 
 
@@ -122,7 +123,7 @@ def _frame(
     table = np.array(words, dtype=object).reshape(len(rows), columns.count)
     symbols = tuple(table[:, columns.species])
     positions = _floats(table[:, columns.positions : columns.positions + 3], f'{where}: pos')
-    cell, pbc = _cell(info, where)
+    cell, pbc = cell_of(info, where)
 
     def per_atom(label: str, width: int) -> FloatArray | None:
         name = _name(label, columns.per_atom, keys, where)
@@ -173,7 +174,13 @@ def _floats(values: Any, what: str) -> FloatArray:
         raise ValueError(f'{what}: {error}') from None
 
 
-def _cell(info: Mapping[str, str], where: str) -> tuple[FloatArray, tuple[bool, bool, bool]]:
+def cell_of(info: Mapping[str, str], where: str) -> tuple[FloatArray, tuple[bool, bool, bool]]:
+    """Cell, Å, and along which of its vectors it is periodic; without Lattice no volume, and not periodic.
+
+    :param info: of the second line of a frame, see :func:`comment_of`.
+    :param where: file and number of the frame, for messages.
+    :raises ValueError: numbers that are none, or not as many as there must be.
+    """
     if 'Lattice' not in info:
         return np.zeros((3, 3)), (False, False, False)
     cell = _floats(np.array(info['Lattice'].split()), f'{where}: Lattice')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,18 +76,30 @@ def read_dump(source: Path | bytes, dtype: npt.DTypeLike = np.float64) -> Dump:
     """
     buffer, problem = _open(source)
     text = buffer[:5] == b'ITEM:'
-    headers, damage = _collect(text_frames(buffer) if text else binary_frames(buffer))
+    headers, damage = collect(text_frames(buffer) if text else binary_frames(buffer))
     if len(buffer) == 0:
         damage = 'empty'
-    headers, damage = _alike(headers, damage)
+    headers, damage = alike(headers, damage)
     if not headers:
         return Dump(complete=False, message=problem or damage)
-    if not {'id', 'type'} <= set(headers[0].columns) or _position_columns(headers[0].columns) is None:
+    if not {'id', 'type'} <= set(headers[0].columns) or position_columns(headers[0].columns) is None:
         return Dump(
             complete=False, message=f'columns id, type and positions are needed: {" ".join(headers[0].columns)}'
         )
-    assembly = _Assembly(headers, np.dtype(dtype))
     reader = _text_reader(buffer) if text else _binary_reader(buffer)
+    found = assemble(headers, reader, dtype, damage)
+    return replace(found, complete=False, message=problem) if problem else found
+
+
+def assemble(headers: list[FrameHeader], reader: RowReader, dtype: npt.DTypeLike, damage: str = '') -> Dump:
+    """Read the rows of frames of the same columns, up to the first that is damaged.
+
+    :param headers: of the frames, at least one.
+    :param reader: fills a table of one frame; raises :class:`.DamagedError`.
+    :param dtype: floating type of positions, velocities, forces and further columns.
+    :param damage: what is known of the file beyond these frames; what is found in them goes before it.
+    """
+    assembly = _Assembly(headers, np.dtype(dtype))
     n_frames = len(headers)
     for index, header in enumerate(headers):
         try:
@@ -95,7 +107,7 @@ def read_dump(source: Path | bytes, dtype: npt.DTypeLike = np.float64) -> Dump:
         except DamagedError as error:
             n_frames, damage = index, f'frame {index}: {error}'
             break
-    return assembly.dump(n_frames, problem or damage)
+    return assembly.dump(n_frames, damage)
 
 
 def _open(source: Path | bytes) -> tuple[Buffer, str]:
@@ -133,7 +145,8 @@ def _gunzip(buffer: Buffer) -> tuple[bytes, str]:
     return b''.join(parts), problem
 
 
-def _collect(frames: Iterator[FrameHeader]) -> tuple[list[FrameHeader], str]:
+def collect(frames: Iterator[FrameHeader]) -> tuple[list[FrameHeader], str]:
+    """All headers up to the first damage, and what it is."""
     headers: list[FrameHeader] = []
     try:
         headers.extend(frames)
@@ -142,7 +155,7 @@ def _collect(frames: Iterator[FrameHeader]) -> tuple[list[FrameHeader], str]:
     return headers, ''
 
 
-def _alike(headers: list[FrameHeader], damage: str) -> tuple[list[FrameHeader], str]:
+def alike(headers: list[FrameHeader], damage: str) -> tuple[list[FrameHeader], str]:
     """The frames up to the first one with another number of atoms or other columns."""
     for index, header in enumerate(headers):
         if header.n_atoms != headers[0].n_atoms:
@@ -154,16 +167,17 @@ def _alike(headers: list[FrameHeader], damage: str) -> tuple[list[FrameHeader], 
 
 def _binary_reader(buffer: Buffer) -> RowReader:
     content = np.frombuffer(buffer, dtype=np.uint8)
+    return lambda header, table: binary_rows(content, header, table)
 
-    def read(header: FrameHeader, table: npt.NDArray[np.float64]) -> None:
-        # bytes are copied, because the numbers in the file are not aligned
-        target = table.reshape(-1).view(np.uint8)
-        at = 0
-        for start, stop in header.extents:
-            target[at : at + stop - start] = content[start:stop]
-            at += stop - start
 
-    return read
+def binary_rows(content: npt.NDArray[np.uint8], header: FrameHeader, table: npt.NDArray[np.float64]) -> None:
+    """Copy the rows of one frame of a binary dump into a table."""
+    # bytes are copied, because the numbers in the file are not aligned
+    target = table.reshape(-1).view(np.uint8)
+    at = 0
+    for start, stop in header.extents:
+        target[at : at + stop - start] = content[start:stop]
+        at += stop - start
 
 
 def _text_reader(buffer: Buffer) -> RowReader:
@@ -181,7 +195,8 @@ def _text_reader(buffer: Buffer) -> RowReader:
     return read
 
 
-def _position_columns(columns: Iterable[str]) -> tuple[str, str, str] | None:
+def position_columns(columns: Iterable[str]) -> tuple[str, str, str] | None:
+    """The columns that hold positions, the unwrapped ones before others; None where there are none."""
     present = set(columns)
     return next((names for names in _POSITIONS if present.issuperset(names)), None)
 
@@ -193,7 +208,7 @@ class _Assembly:
         n_frames, n_atoms = len(headers), headers[0].n_atoms
         self.headers = headers
         self.at = {name: column for column, name in enumerate(headers[0].columns)}
-        place = _position_columns(self.at)
+        place = position_columns(self.at)
         assert place is not None
         self.scaled = 's' in place[0]
         self.images = set(_IMAGES) <= set(self.at) and 'u' not in place[0]

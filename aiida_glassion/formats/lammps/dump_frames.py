@@ -30,6 +30,7 @@ class FrameHeader:
 
     :param columns: names of the columns.
     :param extents: byte ranges of the rows, (start, stop); one per writing rank if binary.
+    :param pbc: periodic along each cell vector.
     """
 
     step: int
@@ -38,6 +39,7 @@ class FrameHeader:
     origin: Array
     columns: tuple[str, ...]
     extents: tuple[tuple[int, int], ...]
+    pbc: tuple[bool, bool, bool] = (True, True, True)
 
 
 def binary_frames(buffer: Buffer) -> Iterator[FrameHeader]:
@@ -115,7 +117,7 @@ def _binary_frame(buffer: Buffer, start: int) -> tuple[FrameHeader, int]:
     if step < 0 or n_atoms <= 0:
         raise DamagedError(f'step {step} with {n_atoms} atoms at byte {start}')
     triclinic = cursor.integer()
-    cursor.skip(6 * 4)
+    a, _, b, _, c, _ = (side == 0 for side in cursor.take('6i'))
     if triclinic == 2:
         numbers = np.array(cursor.take('12d'))
         cell, origin = numbers[:9].reshape(3, 3), numbers[9:]
@@ -144,13 +146,14 @@ def _binary_frame(buffer: Buffer, start: int) -> tuple[FrameHeader, int]:
         n_values += length
     if n_values != n_atoms * width:
         raise DamagedError(f'{n_values // width} rows for {n_atoms} atoms in the frame at byte {start}')
-    return FrameHeader(step, n_atoms, cell, origin, columns, tuple(extents)), cursor.at
+    return FrameHeader(step, n_atoms, cell, origin, columns, tuple(extents), (a, b, c)), cursor.at
 
 
 def _text_frame(buffer: Buffer, start: int) -> FrameHeader:
     at = start
     step = n_atoms = -1
     cell = origin = None
+    pbc = (True, True, True)
 
     def line() -> str:
         nonlocal at
@@ -173,6 +176,7 @@ def _text_frame(buffer: Buffer, start: int) -> FrameHeader:
             elif item.startswith('ITEM: BOX BOUNDS'):
                 rows = [[float(word) for word in line().split()] for _ in range(3)]
                 cell, origin = _text_cell(item, rows)
+                pbc = _text_pbc(item)
             elif item.startswith(('ITEM: UNITS', 'ITEM: TIME')):
                 line()
             elif item.strip():
@@ -192,7 +196,7 @@ def _text_frame(buffer: Buffer, start: int) -> FrameHeader:
     _check_cell(cell, origin, start)
     if n_atoms * 2 * len(columns) > stop - at:
         raise DamagedError(f'too few rows for {n_atoms} atoms before byte {stop}')
-    return FrameHeader(step, n_atoms, cell, origin, columns, ((at, stop),))
+    return FrameHeader(step, n_atoms, cell, origin, columns, ((at, stop),), pbc)
 
 
 def _text_cell(item: str, rows: list[list[float]]) -> tuple[Array, Array]:
@@ -201,6 +205,15 @@ def _text_cell(item: str, rows: list[list[float]]) -> tuple[Array, Array]:
         return numbers[:, :3], numbers[:, 3]
     tilts = numbers[:, 2] if 'xy xz yz' in item else np.zeros(3)
     return from_bounds(numbers[:, :2], tilts)
+
+
+def _text_pbc(item: str) -> tuple[bool, bool, bool]:
+    """From the last words of the line of the box: pp, ff, sm …; an old dump has none and counts as periodic."""
+    words = item.split()[-3:]
+    if not all(len(word) == 2 and set(word) <= set('pfsm') for word in words):
+        return True, True, True
+    a, b, c = (word == 'pp' for word in words)
+    return a, b, c
 
 
 def _check_cell(cell: Array, origin: Array, start: int) -> None:
