@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'doctor': ('aiida_glassion.cli.doctor:doctor', 'Prove each part by a tiny real run; say what mends it.'),
     'dataset': ('aiida_glassion.cli.dataset:dataset', 'Labelled frames in and out: import, show, split, export.'),
     'launch': ('aiida_glassion.cli.launch:launch', 'Start a study; says first what it will do.'),
+    'analyse': ('aiida_glassion.cli.analyse:analyse', 'Structure of any trajectory, beside measured curves.'),
     'watch': ('aiida_glassion.cli.watch:watch', 'Watch a study while it runs.'),
     'show': ('aiida_glassion.cli.show:show', 'Tables of what came out.'),
     'report': ('aiida_glassion.cli.report:report', 'Write a page, figures and tables of a study.'),

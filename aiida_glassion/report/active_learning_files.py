@@ -31,9 +31,8 @@ from aiida_glassion.report.figures.active_learning import (
 )
 from aiida_glassion.report.figures.active_learning_cost import cost_figure, label_figure
 from aiida_glassion.report.figures.radial import overlay_figure
-from aiida_glassion.report.folder import ReportFolder
+from aiida_glassion.report.folder import ReportFolder, StudyFigure
 from aiida_glassion.report.provenance import read_provenance
-from aiida_glassion.report.study_figures import StudyFigure
 from aiida_glassion.report.training_files import training_figures
 
 _DEPTH = 2

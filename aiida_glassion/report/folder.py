@@ -5,19 +5,36 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aiida_glassion.report import provenance_picture
 from aiida_glassion.report.figures.style import as_png, as_svg
 from aiida_glassion.report.markup import Figure
-from aiida_glassion.report.provenance import Provenance
-from aiida_glassion.report.study_figures import StudyFigure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+    from aiida_glassion.report.provenance import Provenance
 
 PAGE = 'index.html'
 _VECTOR_MOST = 4
 _VECTOR_FREE = 300_000
 """An SVG beyond these bytes and so many times larger than the PNG is not put into the page: many points are not."""
+
+
+@dataclass(frozen=True, eq=False)
+class StudyFigure:
+    """A figure with its name in files, heading, caption and alternative text.
+
+    :param vector: small enough as SVG; a picture of thousands of atoms is not.
+    """
+
+    name: str
+    title: str
+    caption: str
+    figure: Drawing
+    vector: bool = True
 
 
 class ReportFolder:
@@ -65,6 +82,8 @@ class ReportFolder:
 
     def save_provenance(self, provenance: Provenance) -> str:
         """Write the provenance picture; returns it as SVG."""
+        from aiida_glassion.report import provenance_picture
+
         picture = provenance_picture.as_svg(provenance)
         self.save('figures/provenance.svg', picture)
         self.save('figures/provenance.png', as_png(provenance_picture.provenance_figure(provenance)))

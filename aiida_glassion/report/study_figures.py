@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from aiida_glassion.report.figures.network import network_figure
 from aiida_glassion.report.figures.picture import glass_figure
 from aiida_glassion.report.figures.radial import angle_figure, radial_figure
 from aiida_glassion.report.figures.run import cooling_figure, run_figure
 from aiida_glassion.report.figures.sheet import figure_sheet
+from aiida_glassion.report.folder import StudyFigure
 from aiida_glassion.report.study import Glass, Study
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True, eq=False)
-class StudyFigure:
-    """A figure with its name in files, heading, caption and alternative text.
-
-    :param vector: small enough as SVG; a picture of thousands of atoms is not.
-    """
-
-    name: str
-    title: str
-    caption: str
-    figure: Figure
-    vector: bool = True
 
 
 def glass_figures(study: Study, glass: Glass) -> Iterator[StudyFigure]:

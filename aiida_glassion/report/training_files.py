@@ -12,9 +12,8 @@ from aiida import orm
 
 from aiida_glassion.report.figures.learning import deviation_figure, element_error_figure, learning_curve_figure
 from aiida_glassion.report.figures.parity import parity_figure
-from aiida_glassion.report.folder import ReportFolder
+from aiida_glassion.report.folder import ReportFolder, StudyFigure
 from aiida_glassion.report.provenance import read_provenance
-from aiida_glassion.report.study_figures import StudyFigure
 from aiida_glassion.report.training import Training, read_training
 from aiida_glassion.report.training_page import error_rows, warnings_of, write_training_page
 

@@ -1,0 +1,173 @@
+"""The numbers of analyses in the order, with the names and the units in which tables show them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from aiida_glassion.analysis.result import Result
+from aiida_glassion.report.analysis import Analysed
+from aiida_glassion.report.numbers import Number, format_number, walk_numbers
+
+TITLES = {
+    'rdf': 'Radial distribution',
+    'coordination': 'Coordination and bonds',
+    'angles': 'Bond angles',
+    'network': 'Network',
+    'anions': 'Anions and clusters',
+    'rings': 'Rings',
+    'scattering': 'Scattering',
+    'powder': 'Powder pattern',
+    'voronoi': 'Volumes of the atoms',
+    'voids': 'Voids',
+    'disorder': 'Degree of disorder',
+    'profiles': 'Profiles',
+    'regions': 'Regions',
+    'checks': 'Checks',
+}
+"""Heading of each kind of analysis."""
+
+_LEAST_SHARE = 5e-4
+_NOT_SHOWN = frozenset({'threshold', 'n', 'n_frames'})
+_SHARE = re.compile(r'fractions?\b|shares?\b')
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One number of a result.
+
+    :param path: keys that lead to it.
+    :param number: in the unit shown.
+    :param unit: shares are shown in %.
+    """
+
+    path: tuple[str, ...]
+    number: Number
+    unit: str
+
+    @property
+    def label(self) -> str:
+        """What it is, in words."""
+        return ', '.join(words(part) for part in self.path)
+
+
+def words(key: str) -> str:
+    """A key as words: ``first_shells`` is ``first shells``, ``Si-O`` is ``Si–O``."""
+    if re.fullmatch(r'[A-Z][a-z]?(-[A-Z][a-z]?)+', key):
+        return key.replace('-', '–')
+    return key.replace('_', ' ')
+
+
+def unit_of(result: Result, path: Sequence[str]) -> str:
+    """Unit of a number: by its whole path, its own key, or the beginning of its path, the longest first."""
+    units = result.units
+    starts = ['.'.join(path[:length]) for length in range(len(path), 0, -1)]
+    for name in (starts[0], path[-1], *starts[1:]):
+        if name in units:
+            return '' if units[name] in ('1', 'number', 'dimensionless') else units[name]
+    return ''
+
+
+def entries_of(result: Result, everything: bool = False) -> list[Entry]:
+    """Numbers of a result.
+
+    :param everything: also shares that are zero, thresholds and counts of frames, as files want it.
+    """
+    found = []
+    for name, number in walk_numbers(result.numbers):
+        path = tuple(name.split('.'))
+        unit = unit_of(result, path)
+        is_share = bool(_SHARE.match(unit))
+        if not everything and (path[-1] in _NOT_SHOWN or (is_share and number.value < _LEAST_SHARE)):
+            continue
+        found.append(Entry(path, number.scaled(100) if is_share else number, '%' if is_share else unit))
+    return found
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: what, in which unit, and a text for each column."""
+
+    label: str
+    unit: str
+    texts: tuple[str, ...]
+
+
+def compact_rows(result: Result) -> Iterator[Row]:
+    """Numbers of one trajectory; those under one key share a line: ``Si: Q3 35.8 ± 0.2, Q4 57.3 ± 0.2``."""
+    groups: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries_of(result):
+        key = entry.path[:-1] if len(entry.path) > 1 else entry.path
+        groups.setdefault((*key, entry.unit), []).append(entry)
+    for key, members in groups.items():
+        label = ', '.join(words(part) for part in key[:-1])
+        if len(members[0].path) == 1:
+            yield Row(label, key[-1], (format_number(members[0].number),))
+        else:
+            texts = (f'{words(entry.path[-1])} {format_number(entry.number)}' for entry in members)
+            yield Row(label, key[-1], (', '.join(texts),))
+
+
+def compared_rows(results: Sequence[Result | None]) -> Iterator[Row]:
+    """Each number on a line of its own, a column for each trajectory.
+
+    :param results: of one kind, None where a trajectory has none.
+    """
+    tables = [{} if result is None else {entry.path: entry for entry in entries_of(result)} for result in results]
+    for path in dict.fromkeys(path for table in tables for path in table):
+        there = [table.get(path) for table in tables]
+        first = next(entry for entry in there if entry is not None)
+        texts = tuple('–' if entry is None else format_number(entry.number) for entry in there)
+        yield Row(first.label, first.unit, texts)
+
+
+def kinds_in(glasses: Sequence[Analysed]) -> list[str]:
+    """Kinds of analysis that any of them has, in the order of :data:`TITLES`."""
+    there = {kind for glass in glasses for kind in glass.results}
+    return [kind for kind in TITLES if kind in there]
+
+
+def csv_rows(glasses: Sequence[Analysed]) -> Iterator[list[object]]:
+    """Every number for a file: trajectory, analysis, name, unit, value, error, number of samples."""
+    for glass in glasses:
+        for kind in kinds_in([glass]):
+            for entry in entries_of(glass.results[kind], everything=True):
+                number = entry.number
+                yield [glass.name, kind, '.'.join(entry.path), entry.unit, number.value, number.error, number.n]
+
+
+CSV_HEAD = ['trajectory', 'analysis', 'name', 'unit', 'value', 'standard_error', 'n']
+
+
+def failures(glasses: Sequence[Analysed]) -> Iterator[str]:
+    """What could not be done, and why, in a sentence each."""
+    for glass in glasses:
+        whose = f' of {glass.name}' if len(glasses) > 1 else ''
+        for kind, reason in glass.failed.items():
+            yield f'{kind}{whose}: {reason}'
+
+
+def warnings(glasses: Sequence[Analysed]) -> Iterator[str]:
+    """What is odd, in a sentence each."""
+    for glass in glasses:
+        for kind, sentence in glass.all_warnings():
+            before = [part for part in (glass.name if len(glasses) > 1 else '', kind) if part]
+            yield f'{", ".join(before)}: {sentence}' if before else sentence
+
+
+def facts(glass: Analysed) -> Mapping[str, str]:
+    """What was analysed, for the head of a table or a page."""
+    frames = f'{glass.n_frames} frame{"s" if glass.n_frames != 1 else ""}'
+    if len(glass.members) > 1:
+        frames += f' of {len(glass.members)} replicas: {", ".join(glass.members)}'
+    cutoffs = ', '.join(f'{words(pair)} {value:.3g}' for pair, value in glass.cutoffs.items())
+    lengths = ', '.join(f'{words(pair)} {value:.3f}' for pair, value in glass.bond_lengths.items())
+    found = {
+        'atoms': f'{glass.n_atoms}: ' + ', '.join(f'{count} {element}' for element, count in glass.counts.items()),
+        'frames': frames,
+        'bonds up to (Å)': cutoffs,
+        'bond lengths (Å)': lengths,
+        'errors': glass.errors_from,
+    }
+    return {name: text for name, text in found.items() if text}

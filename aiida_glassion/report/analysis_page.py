@@ -1,0 +1,190 @@
+"""The page of analysed trajectories: one self-contained HTML file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiida_glassion.analysis.request import Request
+from aiida_glassion.report import analysis_numbers as numbers
+from aiida_glassion.report.analysis import Analysed
+from aiida_glassion.report.analysis_experiment import overlays
+from aiida_glassion.report.markup import Figure, Markup, document, element, html, named_figure, table
+from aiida_glassion.report.numbers import Number, format_number
+
+_FIGURES = {
+    'rdf': ('radial',),
+    'coordination': ('bonds',),
+    'angles': ('angles',),
+    'network': ('network',),
+    'anions': ('anions',),
+    'rings': ('rings',),
+    'scattering': ('structure_factor', 'structure_factor_partial', 'total_correlation'),
+    'powder': ('powder',),
+    'voronoi': ('voids',),
+    'voids': ('voids',),
+    'disorder': ('disorder',),
+    'profiles': ('profiles',),
+    'regions': ('profiles',),
+    'checks': ('checks',),
+}
+"""Figures that stand with each kind of analysis; one that serves two stands with the first of them."""
+
+
+def write_analysis_page(
+    glasses: Sequence[Analysed], request: Request, figures: Mapping[str, Figure], said: str, files: Sequence[str] = ()
+) -> str:
+    """Page of one trajectory, or of several side by side.
+
+    :param figures: by name.
+    :param said: how several trajectories were taken, in words.
+    :param files: names of the files that lie beside the page.
+    """
+    title = glasses[0].name if len(glasses) == 1 else f'{len(glasses)} structures side by side'
+    kinds = numbers.kinds_in(glasses)
+    parts = [_head(title, glasses, said), _verdict(glasses), _navigation(kinds)]
+    parts.append(_overview(title, glasses, figures))
+    if 'experiment' in figures:
+        parts.append(_experiment(title, glasses, figures))
+    shown: set[str] = set()
+    for kind in kinds:
+        names = [name for base in _FIGURES[kind] for name in figures if _is_of(name, base) and name not in shown]
+        shown |= set(names)
+        parts.append(_kind(title, kind, glasses, [named_figure(title, figures, name) for name in names]))
+    parts += [_making(glasses, request), _data(files)]
+    return document(title, *[part for part in parts if part])
+
+
+def _is_of(name: str, base: str) -> bool:
+    """``network_2`` is of ``network``: one figure for each trajectory."""
+    return name == base or (name.startswith(f'{base}_') and name.removeprefix(f'{base}_').isdigit())
+
+
+def _head(title: str, glasses: Sequence[Analysed], said: str) -> Markup:
+    words = [f'{glass.formula}, {glass.n_frames} frame{"s" if glass.n_frames != 1 else ""}' for glass in glasses]
+    text = ' · '.join([*dict.fromkeys(words), *([said] if said else [])])
+    return element('header', element('h1', title), element('p', text, class_='soft'))
+
+
+def _verdict(glasses: Sequence[Analysed]) -> Markup:
+    odd, failed = list(numbers.warnings(glasses)), list(numbers.failures(glasses))
+    if failed:
+        text, kind = 'Not all could be analysed:', 'failed'
+    else:
+        text, kind = ('Analysed, with remarks:', 'warned') if odd else ('Analysed; nothing is odd.', 'ok')
+    listed = element('ul', *(element('li', line) for line in [*failed, *odd])) if odd or failed else ''
+    return element('section', element('p', text), listed, class_=f'verdict {kind}', aria_label='Verdict')
+
+
+def _navigation(kinds: Sequence[str]) -> Markup:
+    links = [*((kind, numbers.TITLES[kind]) for kind in kinds), ('making', 'How it was made'), ('data', 'Data')]
+    return element('nav', *(element('a', text, href=f'#{name}') for name, text in links), aria_label='On this page')
+
+
+def _overview(title: str, glasses: Sequence[Analysed], figures: Mapping[str, Figure]) -> Markup:
+    if len(glasses) == 1:
+        rows = [(name.capitalize(), text) for name, text in numbers.facts(glasses[0]).items()]
+        facts, picture = table(('What', 'Value'), rows), named_figure(title, figures, 'picture')
+        return element('section', element('div', picture, facts, class_='side') if picture else facts, id='overview')
+    names = list(dict.fromkeys(name for glass in glasses for name in numbers.facts(glass)))
+    cells = [(name.capitalize(), *(numbers.facts(glass).get(name, '–') for glass in glasses)) for name in names]
+    return element('section', table(('What', *(glass.name for glass in glasses)), cells), id='overview')
+
+
+def _experiment(title: str, glasses: Sequence[Analysed], figures: Mapping[str, Figure]) -> Markup:
+    rows = []
+    for glass in glasses:
+        for overlay in overlays(glass):
+            x = overlay.calculated.x
+            agreement = '–' if overlay.r_chi is None else format_number(Number(overlay.r_chi), 3)
+            quantity = f'{overlay.calculated.y_name} ({overlay.calculated.y_unit or "no unit"})'
+            reach = f'{float(x[0]):.3g} to {float(x[-1]):.3g} {overlay.calculated.x_unit}'
+            rows.append((glass.name, overlay.title, quantity, reach, agreement))
+    head = ('Trajectory', 'Measured', 'Compared as', 'Range', 'R_χ (%)')
+    note = 'R_χ depends on quantity and range: compare it only with one formed in the same way.'
+    return element(
+        'section',
+        element('h2', 'Against experiment'),
+        named_figure(title, figures, 'experiment'),
+        table(head, rows, numbers_from=4),
+        element('p', note, class_='soft'),
+        id='experiment',
+    )
+
+
+def _kind(title: str, kind: str, glasses: Sequence[Analysed], figures: Sequence[Markup]) -> Markup:
+    results = [glass.results.get(kind) for glass in glasses]
+    if len(glasses) == 1 and results[0] is not None:
+        rows = [(row.label, row.texts[0], row.unit) for row in numbers.compact_rows(results[0])]
+        body = table(('Quantity', 'Value', 'Unit'), rows, glasses[0].errors_from.capitalize()) if rows else ''
+    else:
+        cells = [(row.label, row.unit, *row.texts) for row in numbers.compared_rows(results)]
+        head = ('Quantity', 'Unit', *(glass.name for glass in glasses))
+        body = table(head, cells, numbers_from=2) if cells else ''
+    if body and len(body) > 12_000:
+        body = element('details', element('summary', 'All numbers'), body)
+    return element('section', element('h2', numbers.TITLES[kind]), *figures, body, id=kind)
+
+
+def _making(glasses: Sequence[Analysed], request: Request) -> Markup:
+    from aiida_glassion import __version__
+
+    plain = request.as_dict()
+    facts: list[Sequence[Any]] = [('aiida-glassion', __version__), ('Errors', glasses[0].errors_from)]
+    frames = (
+        f'from {plain["first"]} to {"the last" if plain["last"] is None else plain["last"]}, every {plain["every"]}'
+    )
+    facts.append(('Frames', frames))
+    rows = [(name, *(f'{glass.seconds.get(name, 0.0):.2f}' for glass in glasses)) for name in glasses[0].seconds]
+    settings = json.dumps(_without_points(plain), indent=1, ensure_ascii=False)
+    return element(
+        'section',
+        element('h2', 'How it was made'),
+        table(('What', 'Value'), facts),
+        element('details', element('summary', 'The whole request'), element('pre', element('code', settings))),
+        element(
+            'details',
+            element('summary', 'Seconds of each part'),
+            table(('Part', *(glass.name for glass in glasses)), rows, numbers_from=1),
+        ),
+        id='making',
+    )
+
+
+def _without_points(request: dict[str, Any]) -> dict[str, Any]:
+    """The request as it can be read: of measured curves the number of points; all of them are in ``request.json``."""
+    scattering = dict(request['analyses'].get('scattering', {}))
+    if scattering.get('experiments'):
+        scattering['experiments'] = [
+            {
+                key: f'{len(value)} numbers' if isinstance(value, list) and len(value) > 4 else value
+                for key, value in e.items()
+            }
+            for e in scattering['experiments']
+        ]
+        return {**request, 'analyses': {**request['analyses'], 'scattering': scattering}}
+    return request
+
+
+def _data(files: Sequence[str]) -> Markup:
+    if not files:
+        return html('')
+    folders: dict[str, int] = {}
+    for name in files:
+        if '/' in name:
+            folder = name.rpartition('/')[0]
+            folders[folder] = folders.get(folder, 0) + 1
+    listed = [name for name in files if '/' not in name]
+    listed += [f'{folder}/ ({count} files)' for folder, count in folders.items()]
+    words = (
+        'numbers.csv has every number with its error; each folder of data holds numbers.json (with units and '
+        'conventions), curves.npz and one CSV for each curve.'
+    )
+    return element(
+        'section',
+        element('h2', 'Data'),
+        element('p', words),
+        element('ul', *(element('li', element('code', name)) for name in listed)),
+        id='data',
+    )

@@ -1,0 +1,165 @@
+"""Curves of analyses on axes that are named by the curves themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aiida_glassion.analysis.result import Curve
+from aiida_glassion.report.figures.style import (
+    COLOURS,
+    PAGE_WIDTH,
+    draw_curve,
+    empty_figure,
+    new_figure,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Series = Mapping[str, Mapping[str, Curve]]
+"""Curves by name, of each trajectory by its name."""
+
+LINES = ('-', '--', '-.', ':')
+_MOST_LINES = 8
+_NAMES = {'xray': 'X-ray', 'neutron': 'neutron', 'king': 'King', 'guttman': 'Guttman', 'nan': ''}
+
+
+def axis_label(name: str, unit: str) -> str:
+    """``r (Å)``; a quantity without a unit has its name alone."""
+    return f'{name} ({unit})' if unit else name
+
+
+def short_name(name: str) -> str:
+    """Name of a curve without what its axis says already: ``S_O_Si`` is ``O–Si``, ``S_neutron`` is ``neutron``."""
+    first, *rest = name.split('_')
+    words = rest or [first]
+    if len(words) in (2, 3) and all(word[:1].isupper() and len(word) <= 2 for word in words):
+        return '–'.join(words)
+    return ' '.join(_NAMES.get(word, word) for word in words if word)
+
+
+def colour_of(number: int) -> str:
+    """Colour of the number-th line."""
+    return COLOURS[number % len(COLOURS)]
+
+
+def curves_named(series: Series, name: str) -> dict[str, Curve]:
+    """One curve of every trajectory that has it."""
+    return {label: curves[name] for label, curves in series.items() if name in curves}
+
+
+def names_in(series: Series) -> list[str]:
+    """Names of all curves, in the order in which the trajectories have them."""
+    return list(dict.fromkeys(name for curves in series.values() for name in curves))
+
+
+def draw_named(axes: Any, series: Series, name: str, title: str | None = None, **line: Any) -> None:
+    """One curve of every trajectory on an axis, with the standard error as a band.
+
+    :param title: of the panel; else the short name of the curve.
+    """
+    for number, (label, curve) in enumerate(curves_named(series, name).items()):
+        style = {'linestyle': LINES[number % len(LINES)], 'linewidth': 1.4, 'label': label, **line}
+        draw_curve(axes, curve.x, curve.y, curve.error, colour_of(number), **style)
+        axes.set_xlabel(axis_label(curve.x_name, curve.x_unit))
+        axes.set_ylabel(axis_label(curve.y_name, curve.y_unit))
+        if len(curve.x) > 1:
+            axes.set_xlim(float(curve.x[0]), float(curve.x[-1]))
+    axes.set_title(short_name(name) if title is None else title)
+
+
+def name_series(figure: Figure, series: Series) -> None:
+    """One legend below all panels, where there are several trajectories."""
+    if len(series) < 2:
+        return
+    handles: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            if label in series:
+                handles.setdefault(label, handle)
+    figure.legend(list(handles.values()), list(handles), loc='outside lower center', ncols=3)
+
+
+@styled
+def small_multiples(series: Series, names: Sequence[str], titles: Mapping[str, str] | None = None) -> Figure:
+    """One panel for each curve, all trajectories in it.
+
+    :param names: of the curves.
+    :param titles: of the panels, where the short name does not do.
+    """
+    if not names:
+        return empty_figure('No such curve was computed.')
+    columns = 2 if len(names) == 4 else min(3, len(names))
+    rows = math.ceil(len(names) / columns)
+    figure = new_figure(PAGE_WIDTH if columns > 1 else 4.5, 2.0 * rows + 0.5 + 0.25 * (len(series) > 1))
+    for index, name in enumerate(names):
+        axes = figure.add_subplot(rows, columns, index + 1)
+        draw_named(axes, series, name, (titles or {}).get(name))
+        if index + columns < len(names):
+            axes.set_xlabel('')
+        if index % columns:
+            axes.set_ylabel('')
+    name_series(figure, series)
+    return figure
+
+
+def families(curves: Mapping[str, Curve]) -> list[list[str]]:
+    """Names of the curves that share both axes and the beginning of their names, so that they fit into one panel."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, curve in curves.items():
+        key = (name.split('_')[0], curve.x_name, curve.x_unit, curve.y_name, curve.y_unit)
+        found.setdefault(key, []).append(name)
+    return [members[start : start + _MOST_LINES] for members in found.values() for start in range(0, len(members), 8)]
+
+
+@styled
+def family_figure(series: Series) -> Figure:
+    """Every curve; those of one family in one panel, told apart by colour, trajectories by the kind of line."""
+    first: dict[str, Curve] = {}
+    for curves in series.values():
+        first = {**curves, **first}
+    groups = families(first)
+    if not groups:
+        return empty_figure('No curve was computed.')
+    columns = 2 if len(groups) > 1 else 1
+    rows = math.ceil(len(groups) / columns)
+    figure = new_figure(PAGE_WIDTH if columns > 1 else 4.8, 2.4 * rows + 0.3)
+    for index, members in enumerate(groups):
+        axes = figure.add_subplot(rows, columns, index + 1)
+        draw_family(axes, series, members)
+    return figure
+
+
+def draw_family(axes: Any, series: Series, members: Sequence[str]) -> None:
+    """Curves with the same axes in one panel."""
+    low, high = math.inf, -math.inf
+    for number, name in enumerate(members):
+        for style, (label, curve) in enumerate(curves_named(series, name).items()):
+            text = short_name(name) if len(series) == 1 else f'{short_name(name)}, {label}'
+            line = {'linestyle': LINES[style % len(LINES)], 'linewidth': 1.3, 'label': text}
+            draw_curve(axes, curve.x, curve.y, curve.error, colour_of(number), **line)
+            axes.set_xlabel(axis_label(curve.x_name, curve.x_unit))
+            axes.set_ylabel(axis_label(curve.y_name, curve.y_unit))
+            start, end = extent(curve)
+            low, high = min(low, start), max(high, end)
+    if low < high:
+        axes.set_xlim(low, high)
+    if len(members) > 1 or len(series) > 1:
+        axes.legend(loc='best', fontsize=7.5, ncols=2 if len(members) > 4 else 1)
+    elif members:
+        axes.set_title(short_name(members[0]))
+
+
+def extent(curve: Curve) -> tuple[float, float]:
+    """Where on the x axis a curve that ends in zeros on either side has something to show."""
+    x, y = np.asarray(curve.x, dtype=float), np.abs(np.asarray(curve.y, dtype=float))
+    if not len(x):
+        return 0.0, 0.0
+    seen = np.flatnonzero(y > 1e-4 * np.nanmax(y)) if np.nanmax(y) > 0 else np.arange(len(x))
+    margin = max(1, round(0.04 * (seen[-1] - seen[0] + 1)))
+    return float(x[max(0, seen[0] - margin)]), float(x[min(len(x) - 1, seen[-1] + margin)])
