@@ -79,8 +79,8 @@ class Voids:
     @property
     def axes(self) -> tuple[bool, bool, bool]:
         """Whether any cavity leads through the cell along each cell vector."""
-        a, b, c = self.cavities.axes.any(axis=0) if len(self.cavities) else (False, False, False)
-        return bool(a), bool(b), bool(c)
+        found = np.asarray(self.cavities.axes.any(axis=0))
+        return bool(found[0]), bool(found[1]), bool(found[2])
 
     @property
     def cavity_volumes(self) -> FloatArray:

@@ -39,7 +39,8 @@ class VoronoiCells:
     @property
     def areas(self) -> FloatArray:
         """(n_atoms,), surface of each cell, Å²."""
-        return np.bincount(self.first, self.face_areas, minlength=self.n_atoms)
+        areas: FloatArray = np.bincount(self.first, self.face_areas, minlength=self.n_atoms).astype(np.float64)
+        return areas
 
     def large_faces(self, least: float) -> npt.NDArray[np.bool_]:
         """(n_faces,) which faces have more than a share of their cell's surface.
@@ -149,7 +150,8 @@ def _measure(diagram: Any, n_atoms: int, atoms: IntArray) -> VoronoiCells:
     both_areas, both_distances = np.tile(areas, 2), np.tile(distances, 2)
     own = first < n_atoms
     order = np.flatnonzero(own)[np.argsort(first[own], kind='stable')]
-    volumes = np.bincount(first[order], both_areas[order] * both_distances[order] / 6, minlength=n_atoms)
+    pyramids = both_areas[order] * both_distances[order] / 6
+    volumes = np.bincount(first[order], pyramids, minlength=n_atoms).astype(np.float64)
     return VoronoiCells(
         volumes,
         first[order].astype(np.int64),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,45 +95,71 @@ def bond_angles(
     :param n_bins: equal bins from 0° to 180°.
     :raises ValueError: types do not fit the list, or no bin.
     """
+    return angle_distributions(bonds, types, [(first, centre, second)], n_bins)[0]
+
+
+def angle_distributions(
+    bonds: NeighbourList,
+    types: npt.NDArray[np.integer[Any]],
+    triples: Sequence[tuple[int, int, int]],
+    n_bins: int = 180,
+) -> list[AngleDistribution]:
+    """Distributions of several kinds of angle from one walk over the bonds: as many calls of :func:`bond_angles`.
+
+    :param bonds: neighbour list, see :func:`bond_angles`.
+    :param types: (n_atoms,), from 0.
+    :param triples: (first, centre, second) of each kind; the ends in either order, no kind twice.
+    :param n_bins: equal bins from 0° to 180°.
+    :returns: in the order of the triples.
+    :raises ValueError: types do not fit the list, no bin, or a kind of angle is there twice.
+    """
     if n_bins < 1:
         raise ValueError(f'n_bins: {n_bins}, at least one is needed')
-    checked = check_types(types, bonds.n_atoms, int(np.max(types, initial=0)) + 1)
-    counts = np.zeros(n_bins, dtype=np.int64)
-    total, total_squared = _histogram(
-        bonds.offsets, bonds.second, bonds.vectors, bonds.distances, checked, first, centre, second, counts
-    )
-    return AngleDistribution(np.linspace(0, 180, n_bins + 1), counts, total, total_squared)
+    largest = max(int(np.max(types, initial=0)), max((max(triple) for triple in triples), default=0))
+    checked = check_types(types, bonds.n_atoms, largest + 1)
+    kinds = np.full((largest + 1, largest + 1, largest + 1), -1, dtype=np.int64)
+    for number, (first, centre, second) in enumerate(triples):
+        if kinds[centre, first, second] >= 0:
+            raise ValueError(f'triples: {(first, centre, second)} is there twice')
+        kinds[centre, first, second] = kinds[centre, second, first] = number
+    counts, sums = np.zeros((len(triples), n_bins), dtype=np.int64), np.zeros((len(triples), 2))
+    _histograms(bonds.offsets, bonds.second, bonds.vectors, bonds.distances, checked, kinds, counts, sums)
+    edges = np.linspace(0, 180, n_bins + 1)
+    return [
+        AngleDistribution(edges, counts[number], float(sums[number, 0]), float(sums[number, 1]))
+        for number in range(len(triples))
+    ]
 
 
 @numba.njit(cache=True, nogil=True)
-def _histogram(
+def _histograms(
     offsets: npt.NDArray[np.int64],
     neighbours: npt.NDArray[np.int32],
     vectors: FloatArray,
     distances: FloatArray,
     types: npt.NDArray[np.int32],
-    first: int,
-    centre: int,
-    second: int,
+    kinds: npt.NDArray[np.int64],
     counts: npt.NDArray[np.int64],
-) -> tuple[float, float]:
-    """Fill the histogram; return the sum of the angles and of their squares, degrees."""
-    total, total_squared = 0.0, 0.0
-    n_bins = len(counts)
+    sums: FloatArray,
+) -> None:
+    """Fill the histograms, and the sums of the angles and of their squares, degrees, by kind of angle."""
+    n_bins = counts.shape[1]
+    wanted = np.zeros(len(kinds), dtype=np.bool_)
+    for centre in range(len(kinds)):
+        wanted[centre] = kinds[centre].max() >= 0
     for atom in range(len(offsets) - 1):
-        if types[atom] != centre:
+        if not wanted[types[atom]]:
             continue
         start, stop = offsets[atom], offsets[atom + 1]
         for i in range(start, stop):
-            if types[neighbours[i]] != first:
-                continue
-            for j in range(i + 1 if first == second else start, stop):
-                if types[neighbours[j]] != second:
+            ends = kinds[types[atom], types[neighbours[i]]]
+            for j in range(i + 1, stop):
+                kind = ends[types[neighbours[j]]]
+                if kind < 0:
                     continue
                 dot = vectors[i, 0] * vectors[j, 0] + vectors[i, 1] * vectors[j, 1] + vectors[i, 2] * vectors[j, 2]
                 cosine = min(1.0, max(-1.0, dot / (distances[i] * distances[j])))
                 angle = np.degrees(np.arccos(cosine))
-                counts[min(n_bins - 1, int(angle / 180.0 * n_bins))] += 1
-                total += angle
-                total_squared += angle * angle
-    return total, total_squared
+                counts[kind, min(n_bins - 1, int(angle / 180.0 * n_bins))] += 1
+                sums[kind, 0] += angle
+                sums[kind, 1] += angle * angle
