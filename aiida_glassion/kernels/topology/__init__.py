@@ -1,0 +1,1 @@
+"""What of a glass depends only on which atoms are bonded: its links and its rings."""
