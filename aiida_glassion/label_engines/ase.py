@@ -21,6 +21,7 @@ class Engine(LabelEngine):
 
     name: ClassVar[str] = 'ase'
     frames_per_job: ClassVar[int] = 50
+    interrupted: ClassVar[frozenset[int]] = frozenset({302, 304})
 
     @classmethod
     def expose(cls, spec: ProcessSpec) -> None:

@@ -41,6 +41,9 @@ class LabelEngine(ABC):
     frames_per_job: ClassVar[int] = 1
     """How many frames of one composition a job takes unless the settings say otherwise."""
 
+    interrupted: ClassVar[frozenset[int]] = frozenset()
+    """Exit codes of jobs that broke off, which says nothing against the frame; work chains try again by themselves."""
+
     @classmethod
     @abstractmethod
     def expose(cls, spec: ProcessSpec) -> None:

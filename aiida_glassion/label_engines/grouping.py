@@ -16,6 +16,7 @@ Member = tuple[str, int]
 """A frame: name of its node in the namespace of inputs, and its index there."""
 SHRINK = 10
 """A group that failed is tried again in groups this many times smaller, at last each frame alone."""
+_AGAIN = '_again'
 
 
 @dataclass
@@ -97,16 +98,19 @@ def chunks(members: list[Any], size: int) -> list[list[Any]]:
     return [members[start : start + size] for start in range(0, len(members), size)]
 
 
-def retries(label: str, missing: list[int], size: int) -> dict[str, list[int]]:
+def retries(label: str, missing: list[int], size: int, *, interrupted: bool = False) -> dict[str, list[int]]:
     """Groups in which the frames that a failed group left without labels are tried again.
 
     :param label: of the group.
     :param missing: indices within the group.
     :param size: of the group.
-    :returns: indices within the group, by label; nothing for a frame that was alone.
+    :param interrupted: the job broke off, which says nothing against the frame.
+    :returns: indices within the group, by label; nothing for a frame that was alone, unless its job was interrupted:
+        then it is tried once more.
     """
     if size == 1:
-        return {}
+        once_more = interrupted and missing and not label.endswith(_AGAIN)
+        return {f'{label}{_AGAIN}': missing} if once_more else {}
     smaller = chunks(missing, max(1, size // SHRINK))
     return {f'{label}_retry_{number:03d}': group for number, group in enumerate(smaller)}
 

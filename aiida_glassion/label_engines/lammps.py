@@ -21,6 +21,7 @@ class Engine(LabelEngine):
 
     name: ClassVar[str] = 'lammps'
     frames_per_job: ClassVar[int] = 200
+    interrupted: ClassVar[frozenset[int]] = frozenset({301, 304})
 
     @classmethod
     def expose(cls, spec: ProcessSpec) -> None:

@@ -19,6 +19,9 @@ from aiida_glassion.label_engines.grouping import counts_of, retries
 from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.label_inputs import check_inputs, chosen_engine, engine_called, fill, frames_per_job
 
+_FRUITLESS_JOBS = 10
+"""So many jobs without a single label: the labeller is broken, not the frames."""
+
 
 class LabelWorkChain(WorkChain):
     """Label frames with energies, forces and virials, and let nothing into the data that cannot be trusted.
@@ -184,7 +187,7 @@ class LabelWorkChain(WorkChain):
         self.ctx.plan_pk = node.pk
         plan = node.outputs.plan.get_dict()
         self.ctx.n_asked = sum(len(members) for members in plan['groups'].values()) + len(plan['refused'])
-        self.ctx.n_lost = len(plan['refused'])
+        self.ctx.n_lost, self.ctx.n_labelled = len(plan['refused']), 0
         self.ctx.queue = [
             {'label': label, 'group': label, 'indices': list(range(len(members))), 'round': 0, 'from': node.pk}
             for label, members in plan['groups'].items()
@@ -199,6 +202,9 @@ class LabelWorkChain(WorkChain):
         return bool(self.ctx.running or (self.ctx.queue and not self._hopeless()))
 
     def _hopeless(self) -> bool:
+        """Too many frames are lost, or the labeller itself is broken: not one of its first jobs gave a label."""
+        if not self.ctx.n_labelled and len(self.ctx.records) >= _FRUITLESS_JOBS:
+            return True
         return bool(self.ctx.n_lost > self.inputs.tolerated_failures.value * self.ctx.n_asked)
 
     def run_jobs(self) -> ToContext:
@@ -232,7 +238,9 @@ class LabelWorkChain(WorkChain):
                 'exit_status': node.exit_status if node.exit_status is not None else -1,
                 'reason': node.exit_message or str(node.process_state.value),
             }
-            if not node.is_finished_ok:
+            if node.is_finished_ok:
+                self.ctx.n_labelled += self._group(entry).n_frames
+            else:
                 self._try_again(entry, node)
         self.ctx.running = still_running
 
@@ -241,9 +249,11 @@ class LabelWorkChain(WorkChain):
         found = self._engine.read(group.frames, self._engine.outputs(node), self.ctx.settings['engine'])
         refused = {row: result for row, result in enumerate(found) if isinstance(result, Refused)}
         missing = [row for row, result in refused.items() if result.kind == 'failed']
-        smaller = retries(entry['label'], missing, group.n_frames)
+        interrupted = node.exit_status in self._engine.interrupted
+        smaller = retries(entry['label'], missing, group.n_frames, interrupted=interrupted)
         again = sum(len(rows) for rows in smaller.values())
         self.ctx.n_lost += len(refused) - again
+        self.ctx.n_labelled += group.n_frames - len(refused)
         self.report(
             f'{entry["label"]} (pk {node.pk}) failed: {node.exit_message or node.process_state.value}; '
             f'{group.n_frames - len(refused)} of {group.n_frames} labelled, {again} tried again'

@@ -69,3 +69,10 @@ def test_what_a_failed_group_left_is_tried_in_smaller_groups_at_last_alone():
     assert [len(group) for group in retries('x', [0, 1], 2).values()] == [1, 1]
     assert retries('x', [0], 1) == {}
     assert retries('x', [], 7) == {}
+
+
+def test_a_frame_whose_job_was_interrupted_is_tried_once_more():
+    again = retries('x_retry_000', [0], 1, interrupted=True)
+    assert again == {'x_retry_000_again': [0]}
+    assert retries('x_retry_000_again', [0], 1, interrupted=True) == {}
+    assert retries('x_retry_000', [], 1, interrupted=True) == {}

@@ -90,7 +90,9 @@ def add_history(builder: Any, iterations: int) -> None:
         name = f'iteration_{number:02d}'
         frames = base[random.integers(0, base.n_frames, 4)]
         frames = replace(frames, positions=frames.positions + random.normal(0, 0.3, frames.positions.shape))
-        parts = [DatasetData.from_frames(part, method=first['melt'].method).store() for part in (frames[:3], frames[3:])]
+        parts = [
+            DatasetData.from_frames(part, method=first['melt'].method).store() for part in (frames[:3], frames[3:])
+        ]
         datasets[name], test[name] = parts
         memory[name] = remember_frames(orm.List(['O', 'Si']), training=parts[0], test=parts[1])
         empty: dict[str, Any] = {key: {} for key in ('levels', 'exploration', 'selection', 'errors', 'cost')}
