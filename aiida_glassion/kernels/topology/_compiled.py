@@ -46,6 +46,8 @@ class Near(NamedTuple):
     """(room,), in which image."""
     depth: IntArray
     """(room,), number of links from the origin, where known."""
+    ways: IntArray
+    """(room,), which links of the origin a shortest way to it can begin with, a bit for each."""
     start: IntArray
     """(room,), where its links begin in ``ends``; -1 until they were followed."""
     ends: IntArray
@@ -98,6 +100,7 @@ def _near(n_nodes: int, room: int, most_links: int) -> Near:
         np.empty(room, np.int64),
         np.empty(room, np.int64),
         np.empty(room, np.int64),
+        np.empty(room, np.int64),
         np.empty(room * most_links, np.int64),
         np.empty(room, np.int64),
         np.full(n_nodes, -1),
@@ -111,6 +114,7 @@ def _add(near: Near, node: int, image: int, depth: int) -> int:
     near.node[n] = node
     near.image[n] = image
     near.depth[n] = depth
+    near.ways[n] = 0
     near.start[n] = -1
     near.same[n] = near.head[node]
     near.head[node] = n
@@ -144,6 +148,8 @@ def _follow(near: Near, net: Net, k: int, add: bool) -> bool:
             found = near.same[found]
         if found < 0 and add:
             found = _add(near, node, image, near.depth[k] + 1)
+        if found >= 0 and near.depth[found] > near.depth[k]:
+            near.ways[found] |= near.ways[k] if k > 0 else np.int64(1) << min(link - low, 63)
         near.ends[place] = found
         place += 1
     return True
@@ -474,9 +480,35 @@ def shortest_rings(
 
 
 @numba.njit(cache=True, nogil=True)
-def _distances(near: Near, net: Net, start: int, reach: int, row: IntArray, queue: IntArray) -> None:
-    """Number of links from one number to all others near the origin, up to a reach; -1 beyond."""
-    row[: near.size[0]] = -1
+def _surround(near: Near, net: Net, node: int, largest: int) -> bool:
+    """Everything on rings from a node, within half their size; False if there was no room.
+
+    Ways lead only through nodes that come after the origin in :func:`_before`. The links of the outermost nodes are
+    followed only where they can be the far side of a ring: those of an even size need two ways to get there.
+    """
+    _clear(near)
+    _add(near, node, 0, 0)
+    radius, odd = largest // 2, largest % 2 == 1
+    k = 0
+    while k < near.size[0]:
+        if k > 0 and not _before(near, 0, k):
+            near.ways[k] = 0
+        inside = near.depth[k] < radius
+        if (inside or odd or _is_several(near.ways[k])) and not _follow(near, net, k, inside):
+            return False
+        k += 1
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_several(ways: int) -> bool:
+    """Whether there are two ways or more; the last bit stands for all links from the 64th on."""
+    return ways & (ways - 1) != 0 or ways < 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _look_around(near: Near, net: Net, start: int, reach: int, row: IntArray, queue: IntArray) -> int:
+    """Number of links from one number to those within reach, and the list of these, the nearest first; its length."""
     row[start] = 0
     queue[0] = start
     done, n = 0, 1
@@ -486,49 +518,76 @@ def _distances(near: Near, net: Net, start: int, reach: int, row: IntArray, queu
         if row[k] == reach:
             break
         low = near.start[k]
+        if low < 0:
+            continue
         for place in range(low, low + net.offsets[near.node[k] + 1] - net.offsets[near.node[k]]):
             other = near.ends[place]
             if other >= 0 and row[other] < 0:
                 row[other] = row[k] + 1
                 queue[n] = other
                 n += 1
+    return n
+
+
+class Around(NamedTuple):
+    """What lies around some of the numbers, looked at once."""
+
+    row_of: IntArray
+    """(room,), row of each number; -1 before it was looked at."""
+    rows: npt.NDArray[np.int8]
+    """(n_rows, room), number of links to each other number; -1 beyond reach."""
+    members: IntArray
+    """(n_rows, room), those within reach, the nearest first."""
+    counts: IntArray
+    """(n_rows,), how many these are."""
+    n_rows: IntArray
+    """(1,)."""
 
 
 @numba.njit(cache=True, nogil=True)
-def _surround(near: Near, net: Net, node: int, radius: int) -> bool:
-    """Everything within a number of links from a node; False if there was no room."""
-    _clear(near)
-    _add(near, node, 0, 0)
-    k = 0
-    while k < near.size[0]:
-        if not _follow(near, net, k, near.depth[k] < radius):
+def _around(n_rows: int, room: int) -> Around:
+    return Around(
+        np.full(room, -1),
+        np.full((n_rows, room), -1).astype(np.int8),
+        np.empty((n_rows, room), np.int32),
+        np.empty(n_rows, np.int64),
+        np.zeros(1, np.int64),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _forget(around: Around, size: int) -> None:
+    around.row_of[:size] = -1
+    for r in range(around.n_rows[0]):
+        for m in range(around.counts[r]):
+            around.rows[r, around.members[r, m]] = -1
+    around.n_rows[0] = 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _row(near: Near, net: Net, around: Around, k: int, reach: int) -> int:
+    row = around.row_of[k]
+    if row < 0:
+        row = around.n_rows[0]
+        around.n_rows[0] = row + 1
+        around.row_of[k] = row
+        around.counts[row] = _look_around(near, net, k, reach, around.rows[row], around.members[row])
+    return row
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_far(near: Near, net: Net, around: Around, k: int, other: int, least: int, reach: int) -> bool:
+    """Whether two numbers are no nearer than ``least`` links: what is around the one does not meet the other's."""
+    mine, theirs = _row(near, net, around, k, reach), _row(near, net, around, other, reach)
+    for m in range(around.counts[mine]):
+        w = around.members[mine, m]
+        here = around.rows[mine, w]
+        if 2 * here > least - 1:
+            break
+        there = around.rows[theirs, w]
+        if there >= 0 and here + there < least:
             return False
-        k += 1
     return True
-
-
-@numba.njit(cache=True, nogil=True)
-def _is_far(
-    near: Near,
-    net: Net,
-    k: int,
-    other: int,
-    least: int,
-    reach: int,
-    rows: npt.NDArray[np.int8],
-    row_of: IntArray,
-    n_rows: IntArray,
-    queue: IntArray,
-) -> bool:
-    """Whether two numbers are no nearer than ``least`` links; rows of distances are kept for the next question."""
-    if row_of[other] >= 0:
-        k, other = other, k
-    elif row_of[k] < 0:
-        row_of[k] = n_rows[0]
-        n_rows[0] += 1
-        _distances(near, net, k, reach, rows[row_of[k]], queue)
-    found = rows[row_of[k], other]
-    return found < 0 or found >= least
 
 
 @numba.njit(cache=True, nogil=True)
@@ -549,31 +608,21 @@ def primitive_rings(net: Net, largest: int, crowded: bool) -> tuple[int, IntArra
     room = 256 + most_links
     near = _near(n_nodes, room, most_links)
     radius = largest // 2
-    rows = np.empty((room, room), dtype=np.int8)
-    row_of = np.full(room, -1)
-    n_rows = np.zeros(1, dtype=np.int64)
-    queue = np.empty(room, dtype=np.int64)
-    allowed = np.empty(room, dtype=np.bool_)
+    reach = radius // 2
+    around = _around(room, room)
     one, two = np.empty(radius + 1, dtype=np.int64), np.empty(radius + 1, dtype=np.int64)
     turn_one, turn_two = np.zeros(radius + 1, dtype=np.int64), np.zeros(radius + 1, dtype=np.int64)
     ring = np.empty(largest + 1, dtype=np.int64)
     for node in range(n_nodes):
-        while not _surround(near, net, node, radius):
+        while not _surround(near, net, node, largest):
             room *= 2
             near = _near(n_nodes, room, most_links)
-            rows = np.empty((room, room), dtype=np.int8)
-            row_of = np.full(room, -1)
-            queue = np.empty(room, dtype=np.int64)
-            allowed = np.empty(room, dtype=np.bool_)
+            around = _around(room, room)
         size = near.size[0]
-        row_of[:size] = -1
-        n_rows[0] = 0
         steps = 0
-        for k in range(size):
-            allowed[k] = k == 0 or _before(near, 0, k)
         for p in range(1, size):
             depth = near.depth[p]
-            if not allowed[p]:
+            if near.ways[p] == 0 or near.start[p] < 0:
                 continue
             n_links_p = net.offsets[near.node[p] + 1] - net.offsets[near.node[p]]
             # the other way begins at p itself, or across a link at a node that is as far from the origin
@@ -581,8 +630,12 @@ def primitive_rings(net: Net, largest: int, crowded: bool) -> tuple[int, IntArra
                 q = p
                 if across >= 0:
                     q = near.ends[near.start[p] + across]
-                    if q <= p or near.depth[q] != depth or not allowed[q]:
+                    if q <= p or near.depth[q] != depth or 2 * depth + 1 > largest or near.ways[q] == 0:
                         continue
+                    if not _is_several(near.ways[p] | near.ways[q]):
+                        continue
+                elif not _is_several(near.ways[p]):
+                    continue
                 n = 2 * depth + (across >= 0)
                 if n > largest or n < 3:
                     continue
@@ -596,7 +649,7 @@ def primitive_rings(net: Net, largest: int, crowded: bool) -> tuple[int, IntArra
                         continue
                     other = near.ends[near.start[k] + turn_one[at]]
                     turn_one[at] += 1
-                    if other < 0 or near.depth[other] != at - 1 or not allowed[other]:
+                    if other < 0 or near.depth[other] != at - 1 or (at > 1 and near.ways[other] == 0):
                         continue
                     one[at - 1] = other
                     if at > 1:
@@ -604,15 +657,16 @@ def primitive_rings(net: Net, largest: int, crowded: bool) -> tuple[int, IntArra
                         turn_one[at] = 0
                         continue
                     # one way is complete: the other must keep away from it at every step
+                    own = near.ways[one[1]] if near.ways[one[1]] > 0 else 0
+                    if near.ways[q] & ~own == 0:
+                        continue
                     two[depth] = q
                     here = depth
                     turn_two[depth] = 0
                     if q == p:
                         # of two ways to the same node each is taken first once: only one order counts
                         turn_two[depth] = turn_one[depth]
-                    elif depth >= 1 and not _is_far(
-                        near, net, one[1], q, depth, radius - 1, rows, row_of, n_rows, queue
-                    ):
+                    elif not _is_far(near, net, around, one[1], q, depth, reach):
                         continue
                     while here <= depth:
                         steps += 1
@@ -624,17 +678,16 @@ def primitive_rings(net: Net, largest: int, crowded: bool) -> tuple[int, IntArra
                             continue
                         other = near.ends[near.start[k] + turn_two[here]]
                         turn_two[here] += 1
-                        if other < 0 or near.depth[other] != here - 1 or not allowed[other]:
+                        if other < 0 or near.depth[other] != here - 1:
                             continue
                         below = here - 1
+                        if below > 0 and near.ways[other] & ~own == 0:
+                            continue
                         if below > 0:
-                            if not _is_far(
-                                near, net, one[depth - below], other, depth, radius - 1, rows, row_of, n_rows, queue
-                            ):
+                            if not _is_far(near, net, around, one[depth - below], other, depth, reach):
                                 continue
-                            if across >= 0 and not _is_far(
-                                near, net, one[depth + 1 - below], other, depth, radius - 1, rows, row_of, n_rows, queue
-                            ):
+                            after = one[depth + 1 - below]
+                            if across >= 0 and not _is_far(near, net, around, after, other, depth, reach):
                                 continue
                             two[below] = other
                             here = below
@@ -649,4 +702,5 @@ def primitive_rings(net: Net, largest: int, crowded: bool) -> tuple[int, IntArra
                         total[n] += 1
                         for step in range(n):
                             through[near.node[ring[step]], n] += 1
+        _forget(around, size)
     return DONE, total, through
