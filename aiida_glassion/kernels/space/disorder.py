@@ -49,6 +49,7 @@ def degree_of_disorder(
     sigma: float = 0.5,
     k_min: float = 0.5,
     k_max: float = 4.0,
+    n_slabs: int | None = None,
 ) -> Disorder:
     """Degree of disorder F along an axis, from the two-dimensional Fourier transform of each slab's projected density.
 
@@ -60,7 +61,8 @@ def degree_of_disorder(
     count, each pair ±k once. Intensities of an ideal gas are exponentially distributed, so the largest of n is
     H_n = 1 + 1/2 + … + 1/n times the mean: ``degree`` = F·H_n makes it 1. A crystal of N unit cells in the plane of a
     slab has about ln(n)/N of it where the slab's stacking is seen along a zone axis. A glass is not an ideal gas: the
-    ring of its first sharp diffraction peak makes some directions larger than the mean, and 0.3 to 0.8 is usual.
+    ring of its first sharp diffraction peak exceeds the mean. Found: 0.8 in a random packing of spheres, 0.9 in a
+    sodium silicate glass.
 
     Slabs are parallel to the other two cell vectors, which must be periodic, as must the axis.
 
@@ -71,18 +73,19 @@ def degree_of_disorder(
     :param sigma: width of the Gaussians, Å.
     :param k_min: Å⁻¹.
     :param k_max: Å⁻¹.
+    :param n_slabs: so many slabs, whatever ``thickness`` says.
     :raises ValueError: as :func:`.check_periodic`, no such axis, a length that is not positive, k_min ≥ k_max, or a
         cell too small to hold four wave vectors in this range.
     """
     r, box = check_periodic(positions, cell)
-    if axis not in (0, 1, 2):
-        raise ValueError(f'axis: {axis}, expected 0, 1 or 2')
+    if axis not in (0, 1, 2) or (n_slabs is not None and n_slabs < 1):
+        raise ValueError(f'axis, n_slabs: {axis} and {n_slabs}, expected 0, 1 or 2 and at least one slab')
     if not (0 < thickness < np.inf and 0 < sigma < np.inf):
         raise ValueError(f'thickness, sigma: {thickness} and {sigma}, expected positive lengths in Å')
     if not 0 <= k_min < k_max < np.inf:
         raise ValueError(f'k_min, k_max: {k_min} and {k_max}, expected 0 ≤ k_min < k_max')
     height = float(heights(box)[axis])
-    n_slabs = max(1, round(height / thickness))
+    n_slabs = max(1, round(height / thickness)) if n_slabs is None else n_slabs
     plane, normal = _plane(box, axis)
     along = (r @ np.linalg.inv(box))[:, axis]
     inside = r - np.floor(along)[:, None] * box[axis]
@@ -92,7 +95,6 @@ def degree_of_disorder(
     if len(k) < 4:
         raise ValueError(f'k_min, k_max: {len(k)} wave vectors between {k_min} and {k_max} Å⁻¹, at least 4 are needed')
     in_plane, step = inside @ normal, box[axis] @ normal
-    intensities = np.zeros((n_slabs, len(k)))
     amplitudes = np.zeros((n_slabs, len(k)), dtype=np.complex128)
     for weight, shift in zip(weights, shifts, strict=True):
         fractions = (in_plane + shift * step) @ np.linalg.inv(plane)

@@ -70,8 +70,8 @@ def find_regions(
     over rotations). ``order`` of i is the *second* largest k_ij: in a crystal there are two, at plus and minus its
     shortest lattice vector, if that is shorter than ``reach``; single lucky pairs do not count. Found: 0.1 to 0.25 in
     an ideal gas, a random packing and sodium silicate glasses; above 0.5 in α-quartz that vibrates by 0.2 Å. A centre
-    is ordered above ``threshold``. Then labels are smoothed: an atom is crystal if at least three quarters of the centres
-    within ``smoothing`` (itself included) are ordered, glass if at most a quarter are, interface between.
+    is ordered above ``threshold``. Then labels are smoothed: an atom is crystal if at least three quarters of the
+    centres within ``smoothing`` (itself included) are ordered, glass if at most a quarter are, interface between.
 
     An atom's own images are left out, which would match by construction; so where the cell is narrower than twice a
     lattice vector nothing can be told, and a width below ``reach`` is not judged at all.

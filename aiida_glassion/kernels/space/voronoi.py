@@ -75,8 +75,9 @@ class VoronoiCells:
 def voronoi_cells(positions: npt.NDArray[np.floating[Any]], cell: npt.NDArray[np.floating[Any]]) -> VoronoiCells:
     """Voronoi cells in a cell periodic in all directions, by Qhull on the atoms and their images near by.
 
-    Planes stand half-way between two atoms whatever their sizes (no radical planes). Images are taken to twice the
-    farthest corner of any cell: what lies beyond cannot cut it, so the result is that of the infinite lattice.
+    Planes stand half-way between two atoms whatever their sizes (no radical planes). Images are taken so far out that
+    all within twice the farthest corner of each atom's cell are there: what lies beyond cannot cut it, so the result
+    is that of the infinite lattice.
 
     :param positions: (n_atoms, 3), Å, wrapped or not.
     :param cell: (3, 3), Å, rows are the cell vectors; any shape, any size.
@@ -89,15 +90,15 @@ def voronoi_cells(positions: npt.NDArray[np.floating[Any]], cell: npt.NDArray[np
     volume = abs(float(np.linalg.det(box)))
     # a corner is nowhere farther than the circumscribed sphere of a slanted cell
     farthest = float(np.linalg.norm(np.abs(box).sum(axis=0))) + float(heights(box).max())
-    margin = min(4.0 * (volume / len(r)) ** (1 / 3), 2 * farthest)
+    margin = min(3.0 * (volume / len(r)) ** (1 / 3), 2 * farthest)
     while True:
         points, atoms = with_images(r, box, margin)
         if len(points) >= 5:
             diagram = Voronoi(points)
-            corner = _farthest_corner(diagram, len(r))
-            if 2 * corner <= margin:
+            needed = _needed_margin(diagram, len(r), box)
+            if needed <= margin:
                 break
-            margin = 2.01 * corner if np.isfinite(corner) else 1.5 * margin
+            margin = 1.01 * needed if np.isfinite(needed) else 1.5 * margin
         else:
             margin *= 1.5
         if margin > 20 * farthest:
@@ -109,8 +110,10 @@ def voronoi_cells(positions: npt.NDArray[np.floating[Any]], cell: npt.NDArray[np
     return cells
 
 
-def _farthest_corner(diagram: Any, n_atoms: int) -> float:
-    """Largest distance between an atom of the cell and a corner of its Voronoi cell, Å; infinite if one is open.
+def _needed_margin(diagram: Any, n_atoms: int, cell: FloatArray) -> float:
+    """How far images must reach so that none within twice the farthest corner of an atom's Voronoi cell is missing, Å.
+
+    An atom deep in the cell needs less. Infinite if a Voronoi cell is open.
 
     :raises ValueError: two atoms at the same place.
     """
@@ -122,7 +125,11 @@ def _farthest_corner(diagram: Any, n_atoms: int) -> float:
     if (corners < 0).any():
         return float('inf')
     owners = np.repeat(np.arange(n_atoms), sizes)
-    return float(np.linalg.norm(diagram.vertices[corners] - diagram.points[owners], axis=1).max())
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    away = np.linalg.norm(diagram.vertices[corners] - diagram.points[owners], axis=1)
+    fractions = diagram.points[:n_atoms] @ np.linalg.inv(cell)
+    depth = (np.minimum(fractions, 1 - fractions) * heights(cell)).min(axis=1)
+    return float((2 * np.maximum.reduceat(away, starts) - depth).max())
 
 
 def _measure(diagram: Any, n_atoms: int, atoms: IntArray) -> VoronoiCells:

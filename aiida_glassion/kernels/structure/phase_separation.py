@@ -29,6 +29,7 @@ class Fluctuation:
     :param p: share of random arrangements with at least this value. Flagging at p ≤ α is wrong for a share α of random
         arrangements, and for fewer of the glasses, which are more even than chance.
     :param limit: α.
+    :param threshold: the value that random arrangements exceed with probability α.
     :param q_min: shortest of the wave vectors, Å⁻¹.
     :param q_max: longest of them, Å⁻¹.
     :param n_wave_vectors: q and −q counted once.
@@ -39,6 +40,7 @@ class Fluctuation:
     value: float
     p: float
     limit: float
+    threshold: float
     q_min: float
     q_max: float
     n_wave_vectors: int
@@ -76,8 +78,8 @@ def density_fluctuation(
     if not len(q) or len(r) < 20:
         return _not_judged(limit, q)
     value = float((np.abs(_phases(r, box, orders).sum(axis=0)) ** 2 / len(r)).mean())
-    p = float(gamma.sf(value * len(q), len(q)))
-    return Fluctuation(value, p, limit, float(q[0]), float(q[-1]), len(q), True)
+    p, threshold = float(gamma.sf(value * len(q), len(q))), float(gamma.isf(limit, len(q))) / len(q)
+    return Fluctuation(value, p, limit, threshold, float(q[0]), float(q[-1]), len(q), True)
 
 
 def composition_fluctuation(
@@ -121,13 +123,14 @@ def composition_fluctuation(
 
     rng = np.random.default_rng(seed)
     value = float((((flags - share) @ waves) ** 2).sum() / norm)
-    larger, done = 0, 0
-    while done < n_shuffles:
-        n = min(200, n_shuffles - done)
-        dealt = rng.permuted(np.tile(flags - share, (n, 1)), axis=1)
-        larger += int((((dealt @ waves) ** 2).sum(axis=1) / norm >= value * (1 - 1e-9)).sum())
-        done += n
-    return Fluctuation(value, (larger + 1) / (n_shuffles + 1), limit, float(q[0]), float(q[-1]), len(q), True)
+    by_chance: list[FloatArray] = []
+    for start in range(0, n_shuffles, 200):
+        dealt = rng.permuted(np.tile(flags - share, (min(200, n_shuffles - start), 1)), axis=1)
+        by_chance.append(((dealt @ waves) ** 2).sum(axis=1) / norm)
+    others = np.concatenate(by_chance)
+    p = (int((others >= value * (1 - 1e-9)).sum()) + 1) / (n_shuffles + 1)
+    threshold = float(np.quantile(others, 1 - limit))
+    return Fluctuation(value, p, limit, threshold, float(q[0]), float(q[-1]), len(q), True)
 
 
 def phase_separation(
@@ -210,4 +213,4 @@ def _checked(
 
 
 def _not_judged(limit: float, q: FloatArray) -> Fluctuation:
-    return Fluctuation(0.0, 1.0, limit, 0.0, 0.0, len(q), False)
+    return Fluctuation(0.0, 1.0, limit, 0.0, 0.0, 0.0, len(q), False)
