@@ -94,7 +94,11 @@ def analyse(ctx: click.Context, /, sources: tuple[str, ...], profile: str | None
         for part in outcome_tables(glasses, said):
             terminal.print(part)
         _end(terminal, sources, given, glasses, written)
-    if not any(glass.results for glass in glasses) or (given['what'] and any(glass.failed for glass in glasses)):
+    asked = (
+        set(request.analyses) if given['what'] or given['request'] else {'scattering'} if given['experiment'] else set()
+    )
+    failed = {kind for outcome in outcomes.values() for kind in outcome.failed}
+    if asked & failed or not any(glass.results for glass in glasses):
         ctx.exit(1)
 
 

@@ -13,7 +13,8 @@ import click
 from aiida_glassion.analysis.base import KINDS
 from aiida_glassion.cli.errors import GlassionError
 
-QUANTITIES = ('S', 'S-1', 'F', 'i', 'G', 'D', 'T')
+QUANTITIES = ('S', 'S-1', 'F', 'i', 'Q(S-1)', 'G', 'D', 'T', 'g')
+_FAR = 1e4
 _OF_EXPERIMENTS = ('quantity', 'radiation', 'unit', 'range')
 
 
@@ -191,7 +192,7 @@ def read_request_file(path: Path) -> dict[str, Any]:
 def measured(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Settings of a comparison with the measured numbers inside, in place of their file.
 
-    :param entry: ``file``, optionally ``columns`` (x, y, error; from 1), and the settings of an experiment.
+    :param entry: ``file``, optionally ``columns`` (x, y, error; from 0), and the settings of an experiment.
     :raises GlassionError: the file cannot be read.
     """
     from aiida_glassion.formats.measured_curve import read_measured_curve
@@ -205,7 +206,8 @@ def measured(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     except (OSError, TypeError, ValueError) as error:
         raise GlassionError(f'--experiment: {error}', exit_code=2) from None
     rest = {key: value for key, value in entry.items() if key not in ('file', 'columns')}
-    found: dict[str, Any] = {'name': path.stem, 'x': curve.x.tolist(), 'y': curve.y.tolist()}
+    name = re.sub(r'[^A-Za-z0-9]+', '_', path.stem).strip('_') or 'experiment'
+    found: dict[str, Any] = {'name': name, 'x': curve.x.tolist(), 'y': curve.y.tolist()}
     if curve.error is not None:
         found['error'] = curve.error.tolist()
     return found | rest
@@ -245,9 +247,15 @@ def experiments_of(given: Mapping[str, Any]) -> list[dict[str, Any]]:
             values = given[option]
             if values:
                 entry[option] = values[index if len(values) > 1 else 0]
+        if 'range' in entry:
+            low, high = entry['range']
+            entry['range'] = (0.0 if low is None else low, _FAR if high is None else high)
         if given['scale']:
             entry['scale'] = True
         found.append(measured(entry, Path()))
+    for index, entry in enumerate(found):
+        if [other['name'] for other in found].count(entry['name']) > 1:
+            entry['name'] = f'{entry["name"]}_{index + 1}'
     return found
 
 

@@ -32,14 +32,13 @@ def sources_of(
 
     found: list[tuple[str, FrameSource]] = []
     for entry in given:
-        if Path(entry).is_file():
+        if Path(entry).exists():
             try:
                 source = open_source(Path(entry), format=format, species=species)
-            except ImportError as error:
-                raise GlassionError(f'{entry}: cannot be read here: {error}', exit_code=2) from None
+            except ValueError as error:
+                mend = f'glassion analyse {entry} --species 1=Na,2=O' if ' species: {' in str(error) else None
+                raise GlassionError(str(error), mend, exit_code=2) from None
             found.append((Path(entry).name, source))
-        elif Path(entry).is_dir():
-            raise GlassionError(f'{entry} is a folder; name the files in it.', exit_code=2)
         elif _IDENTIFIER.fullmatch(entry):
             found += nodes(entry, profile)
         else:

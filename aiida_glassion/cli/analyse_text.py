@@ -108,9 +108,13 @@ def outcome_tables(glasses: Sequence[Analysed], mode: str) -> list[RenderableTyp
         results = [glass.results.get(kind) for glass in glasses]
         title = numbers.TITLES[kind]
         if len(glasses) == 1 and results[0] is not None:
-            rows = [[row.label, row.texts[0], row.unit] for row in numbers.compact_rows(results[0])]
+            matrices, rows = numbers.compact_tables(results[0])
+            if matrices or rows:
+                shown.append(parts.section(title, ''))
             if rows:
-                shown += [parts.section(title, ''), _folded(rows), parts.blank()]
+                shown += [_folded([[row.label, row.texts[0], row.unit] for row in rows]), parts.blank()]
+            for matrix in matrices:
+                shown += [parts.numbers_table('', [matrix.title, *matrix.columns], matrix.rows), parts.blank()]
             continue
         cells = [[row.label, *row.texts, row.unit] for row in numbers.compared_rows(results)]
         if cells:

@@ -217,7 +217,9 @@ def mean_curve(curves: Sequence[Curve]) -> Curve:
         return first
     low, high = max(float(c.x[0]) for c in curves), min(float(c.x[-1]) for c in curves)
     x = np.asarray(first.x)[(first.x >= low - 1e-9) & (first.x <= high + 1e-9)]
-    y, error = curve_mean_and_error([np.interp(x, c.x, c.y) for c in curves])
+    values = np.array([np.interp(x, c.x, c.y) for c in curves])
+    known = np.isfinite(values).all(axis=0)
+    x, (y, error) = x[known], curve_mean_and_error(values[:, known])
     about = {key: value for key, value in first.about.items() if all(c.about.get(key) == value for c in curves)}
     about['replicas'] = len(curves)
     return Curve(x, y, first.x_name, first.x_unit, first.y_name, first.y_unit, error, first.convention, about)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from aiida_glassion.kernels.structure.agreement import r_chi
 from aiida_glassion.report.analysis import Analysed
 from aiida_glassion.report.figures.scattering import Overlay
-from aiida_glassion.report.numbers import find_number
 
-MEASURED, CALCULATED = 'measured_', 'calculated_'
+MEASURED, SIMULATED = 'experiment_', 'simulation_'
 
 
 def overlays(glass: Analysed) -> list[Overlay]:
-    """Every measured curve with what the atoms give for it, in the order of the request."""
-    curves = glass.curves('scattering')
-    numbers = glass.results['scattering'].numbers.get('experiments', {}) if 'scattering' in glass.results else {}
-    found = []
+    """Every measured curve with the simulated one, in the order of the request.
+
+    R_χ is that of the curves shown: of replicas that of their mean, which is less than the mean of theirs.
+    """
+    curves, found = glass.curves('scattering'), []
     for name, measured in curves.items():
         key = name.removeprefix(MEASURED)
-        if not name.startswith(MEASURED) or f'{CALCULATED}{key}' not in curves:
+        simulated = curves.get(f'{SIMULATED}{key}')
+        if not name.startswith(MEASURED) or simulated is None:
             continue
-        entry = numbers.get(key, {})
-        agreement = find_number(entry, 'r_chi')
-        title = str(measured.about.get('title') or entry.get('name') or key.replace('_', ' '))
-        found.append(
-            Overlay(title, measured, curves[f'{CALCULATED}{key}'], None if agreement is None else agreement.value)
-        )
+        at = np.interp(simulated.x, measured.x, measured.y)
+        title, radiation = key.replace('_', ' '), str(measured.about.get('radiation', ''))
+        if radiation and radiation not in title.lower():
+            title = f'{title}, {"X-ray" if radiation == "xray" else radiation}'
+        found.append(Overlay(title, measured, simulated, r_chi(at, np.asarray(simulated.y, dtype=np.float64), at)))
     return found

@@ -12,7 +12,15 @@ from aiida_glassion.analysis.result import Curve
 from aiida_glassion.report.analysis import Analysed
 from aiida_glassion.report.analysis_experiment import overlays
 from aiida_glassion.report.analysis_network import network_numbers, species_tables
-from aiida_glassion.report.figures.curve import Series, family_figure, names_in, small_multiples
+from aiida_glassion.report.figures.curve import (
+    Series,
+    family_figure,
+    names_in,
+    noise_bins,
+    running_mean,
+    small_multiples,
+    smoothed,
+)
 from aiida_glassion.report.figures.network import network_figure
 from aiida_glassion.report.figures.picture import glass_figure
 from aiida_glassion.report.figures.radial import angle_figure, radial_figure
@@ -34,9 +42,6 @@ _OTHERS = {
     'disorder': ('Degree of disorder', 'From 1, disordered, to 0, ordered, slab by slab.'),
     'checks': ('What the checks looked at', ''),
 }
-
-_NOISE, _WIDEST = 0.03, 0.1
-"""A g(r) is drawn with so much noise at most, unless that took means over more than so many Å."""
 
 
 def series_of(glasses: Sequence[Analysed], *kinds: str) -> Series:
@@ -155,11 +160,12 @@ def _radial(glasses: Sequence[Analysed], said: str) -> Iterator[StudyFigure]:
             'Partial radial distribution functions',
             f'g(r) (solid, left) and neighbours of the second kind within r of the first (dashed, right); dotted: bond '
             f'cut-off; noisy curves are drawn as running means over at most 0.1 Å. {said}.',
-            radial_figure(arrays, {'cutoffs': glasses[0].cutoffs}),
+            radial_figure(arrays, {'cutoffs': {pair: glasses[0].cutoffs[pair] for pair in glasses[0].bond_lengths}}),
         )
     elif series:
         names = [name for name in names_in(series) if name.startswith('g_')]
-        yield StudyFigure('radial', 'Radial distribution functions', f'{said}.', small_multiples(series, names))
+        shown = {label: {n: smoothed(c) for n, c in curves.items() if n in names} for label, curves in series.items()}
+        yield StudyFigure('radial', 'Radial distribution functions', f'{said}.', small_multiples(shown, names))
     angles = series_of(glasses, 'angles')
     if len(glasses) == 1 and angles:
         figure = angle_figure(angle_arrays(glasses[0].curves('angles')))
@@ -200,28 +206,6 @@ def radial_arrays(curves: Mapping[str, Curve]) -> dict[str, npt.NDArray[Any]]:
         if curve.error is not None:
             arrays[f'{name}_error'] = running_mean(curve.error, bins) / np.sqrt(bins)
     return arrays
-
-
-def noise_bins(curve: Curve) -> int:
-    """Bins over which a g(r) is averaged for the eye: more where few pairs make it noisy, at most 0.1 Å."""
-    y = np.asarray(curve.y, dtype=float)
-    outer = y[len(y) // 2 :]
-    if len(outer) < 10:
-        return 1
-    noise = float(np.std(np.diff(outer)) / np.sqrt(2))
-    width = float(curve.x[1] - curve.x[0])
-    wanted = int(min((noise / _NOISE) ** 2, _WIDEST / width))
-    return max(1, wanted - (wanted + 1) % 2)
-
-
-def running_mean(values: npt.NDArray[Any], bins: int) -> npt.NDArray[Any]:
-    """Mean over an odd number of neighbouring bins, fewer at the ends."""
-    y = np.asarray(values, dtype=float)
-    if bins == 1:
-        return y
-    kernel = np.ones(bins)
-    found: npt.NDArray[Any] = np.convolve(y, kernel, 'same') / np.convolve(np.ones(len(y)), kernel, 'same')
-    return found
 
 
 def angle_arrays(curves: Mapping[str, Curve]) -> dict[str, npt.NDArray[Any]]:

@@ -29,7 +29,10 @@ TITLES = {
 """Heading of each kind of analysis."""
 
 _LEAST_SHARE = 5e-4
+_MOST_COLUMNS = 7
 _NOT_SHOWN = frozenset({'threshold', 'n', 'n_frames'})
+_UNITS_BY_NAME = re.compile(r'([A-Za-z_][\w, ]*?)\s*:\s*([^;,]+)')
+_WORDS = {'xray': 'X-ray', 'r_chi': 'R_χ'}
 _SHARE = re.compile(r'fractions?\b|shares?\b')
 
 
@@ -56,7 +59,7 @@ def words(key: str) -> str:
     """A key as words: ``first_shells`` is ``first shells``, ``Si-O`` is ``Si–O``."""
     if re.fullmatch(r'[A-Z][a-z]?(-[A-Z][a-z]?)+', key):
         return key.replace('-', '–')
-    return key.replace('_', ' ')
+    return _WORDS.get(key, key.replace('_', ' '))
 
 
 def unit_of(result: Result, path: Sequence[str]) -> str:
@@ -65,8 +68,26 @@ def unit_of(result: Result, path: Sequence[str]) -> str:
     starts = ['.'.join(path[:length]) for length in range(len(path), 0, -1)]
     for name in (starts[0], path[-1], *starts[1:]):
         if name in units:
-            return '' if units[name] in ('1', 'number', 'dimensionless') else units[name]
+            unit = _one_of(units[name], path[-1])
+            return '' if unit in ('1', 'number', 'dimensionless') else unit
     return ''
+
+
+def _one_of(text: str, key: str) -> str:
+    """The unit itself, or what ``position, width: Å⁻¹; height: 1`` says of a key."""
+    if ':' not in text:
+        return text
+    for names, unit in _UNITS_BY_NAME.findall(text):
+        if key in re.split(r',\s*| and ', names):
+            return str(unit).strip()
+    return ''
+
+
+def number_text(number: Number) -> str:
+    """A number with its error; a whole number without an error has no decimals."""
+    if number.error is None and number.value == round(number.value) and abs(number.value) < 1e6:
+        return f'{number.value:.0f}'.replace('-', '−')
+    return format_number(number)
 
 
 def entries_of(result: Result, everything: bool = False) -> list[Entry]:
@@ -94,10 +115,70 @@ class Row:
     texts: tuple[str, ...]
 
 
-def compact_rows(result: Result) -> Iterator[Row]:
-    """Numbers of one trajectory; those under one key share a line: ``Si: Q3 35.8 ± 0.2, Q4 57.3 ± 0.2``."""
+@dataclass(frozen=True)
+class Matrix:
+    """Numbers of several things by the same names, as a table.
+
+    :param title: what they have in common.
+    :param columns: names with units.
+    :param rows: name of the thing and its numbers.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def compact_tables(result: Result) -> tuple[list[Matrix], list[Row]]:
+    """Numbers of one trajectory: what has rows and columns as tables, the rest line by line.
+
+    :returns: tables, and lines such as ``Si: Q3 35.8 ± 0.2, Q4 57.3 ± 0.2``.
+    """
     groups: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries_of(result):
+        groups.setdefault(entry.path[:-2], []).append(entry)
+    matrices, rows = [], []
+    for title, members in groups.items():
+        table: dict[str, dict[str, Entry]] = {}
+        for entry in members:
+            if len(entry.path) > 1:
+                table.setdefault(entry.path[-2], {})[_column(entry)] = entry
+        columns = list(dict.fromkeys(name for cells in table.values() for name in cells))
+        filled = sum(len(cells) for cells in table.values())
+        if title and len(table) > 1 and 1 < len(columns) <= _MOST_COLUMNS and 2 * filled >= len(table) * len(columns):
+            matrices.append(_matrix(title, table, columns))
+        elif title and len(table) > 1 and len(columns) == 1:
+            cells = {name: next(iter(entries.values())) for name, entries in table.items()}
+            text = ', '.join(f'{words(name)} {number_text(entry.number)}' for name, entry in cells.items())
+            rows.append(Row(' '.join(words(part) for part in title), members[0].unit, (text,)))
+        else:
+            rows += compact_rows(members)
+    return matrices, rows
+
+
+def _column(entry: Entry) -> str:
+    """Name of the column; elements of the row's pair become its first and second."""
+    first, _, second = entry.path[-2].partition('-')
+    found = {f'{second}_around_{first}': 'second around first', f'{first}_around_{second}': 'first around second'}
+    return found.get(entry.path[-1], words(entry.path[-1])) if second else words(entry.path[-1])
+
+
+def _matrix(title: Sequence[str], table: Mapping[str, Mapping[str, Entry]], columns: Sequence[str]) -> Matrix:
+    heads = []
+    for column in columns:
+        unit = next(cells[column].unit for cells in table.values() if column in cells)
+        heads.append(f'{column} ({unit})' if unit else column)
+    rows = [
+        (words(name), *(number_text(cells[c].number) if c in cells else '–' for c in columns))
+        for name, cells in table.items()
+    ]
+    return Matrix(', '.join(words(part) for part in title), tuple(heads), tuple(rows))
+
+
+def compact_rows(entries: Sequence[Entry]) -> Iterator[Row]:
+    """Numbers line by line; those under one key share a line."""
+    groups: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries:
         key = entry.path[:-1] if len(entry.path) > 1 else entry.path
         groups.setdefault((*key, entry.unit), []).append(entry)
     for key, members in groups.items():
@@ -105,7 +186,7 @@ def compact_rows(result: Result) -> Iterator[Row]:
         if len(members[0].path) == 1:
             yield Row(label, key[-1], (format_number(members[0].number),))
         else:
-            texts = (f'{words(entry.path[-1])} {format_number(entry.number)}' for entry in members)
+            texts = (f'{words(entry.path[-1])} {number_text(entry.number)}' for entry in members)
             yield Row(label, key[-1], (', '.join(texts),))
 
 
@@ -118,7 +199,7 @@ def compared_rows(results: Sequence[Result | None]) -> Iterator[Row]:
     for path in dict.fromkeys(path for table in tables for path in table):
         there = [table.get(path) for table in tables]
         first = next(entry for entry in there if entry is not None)
-        texts = tuple('–' if entry is None else format_number(entry.number) for entry in there)
+        texts = tuple('–' if entry is None else number_text(entry.number) for entry in there)
         yield Row(first.label, first.unit, texts)
 
 

@@ -10,6 +10,7 @@ from aiida_glassion.analysis.request import Request
 from aiida_glassion.report import analysis_numbers as numbers
 from aiida_glassion.report.analysis import Analysed
 from aiida_glassion.report.analysis_experiment import overlays
+from aiida_glassion.report.figures.curve import axis_label
 from aiida_glassion.report.markup import Figure, Markup, document, element, html, named_figure, table
 from aiida_glassion.report.numbers import Number, format_number
 
@@ -98,7 +99,7 @@ def _experiment(title: str, glasses: Sequence[Analysed], figures: Mapping[str, F
         for overlay in overlays(glass):
             x = overlay.calculated.x
             agreement = '–' if overlay.r_chi is None else format_number(Number(overlay.r_chi), 3)
-            quantity = f'{overlay.calculated.y_name} ({overlay.calculated.y_unit or "no unit"})'
+            quantity = axis_label(overlay.calculated.y_name, overlay.calculated.y_unit)
             reach = f'{float(x[0]):.3g} to {float(x[-1]):.3g} {overlay.calculated.x_unit}'
             rows.append((glass.name, overlay.title, quantity, reach, agreement))
     head = ('Trajectory', 'Measured', 'Compared as', 'Range', 'R_χ (%)')
@@ -116,13 +117,17 @@ def _experiment(title: str, glasses: Sequence[Analysed], figures: Mapping[str, F
 def _kind(title: str, kind: str, glasses: Sequence[Analysed], figures: Sequence[Markup]) -> Markup:
     results = [glass.results.get(kind) for glass in glasses]
     if len(glasses) == 1 and results[0] is not None:
-        rows = [(row.label, row.texts[0], row.unit) for row in numbers.compact_rows(results[0])]
-        body = table(('Quantity', 'Value', 'Unit'), rows, glasses[0].errors_from.capitalize()) if rows else ''
+        matrices, lines = numbers.compact_tables(results[0])
+        rows = [(row.label, row.texts[0], row.unit) for row in lines]
+        said = glasses[0].errors_from.capitalize()
+        tables = [table(('Quantity', 'Value', 'Unit'), rows, said)] if rows else []
+        tables += [table((m.title.capitalize(), *m.columns), m.rows, '' if rows else said, 1) for m in matrices]
+        body = Markup(''.join(tables))
     else:
         cells = [(row.label, row.unit, *row.texts) for row in numbers.compared_rows(results)]
         head = ('Quantity', 'Unit', *(glass.name for glass in glasses))
-        body = table(head, cells, numbers_from=2) if cells else ''
-    if body and len(body) > 12_000:
+        body = table(head, cells, numbers_from=2) if cells else html('')
+    if len(body) > 12_000:
         body = element('details', element('summary', 'All numbers'), body)
     return element('section', element('h2', numbers.TITLES[kind]), *figures, body, id=kind)
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from aiida_glassion.analysis.result import Curve
 from aiida_glassion.report.figures.style import (
     COLOURS,
     PAGE_WIDTH,
     draw_curve,
+    element_colour,
     empty_figure,
     new_figure,
     styled,
@@ -21,17 +24,21 @@ from aiida_glassion.report.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FloatArray = npt.NDArray[np.floating[Any]]
 Series = Mapping[str, Mapping[str, Curve]]
 """Curves by name, of each trajectory by its name."""
 
 LINES = ('-', '--', '-.', ':')
 _MOST_LINES = 8
+_NOISE, _WIDEST = 0.03, 0.1
+"""A g(r) is drawn with so much noise at most, unless that took means over more than so many Å."""
 _NAMES = {'xray': 'X-ray', 'neutron': 'neutron', 'king': 'King', 'guttman': 'Guttman', 'nan': ''}
 
 
 def axis_label(name: str, unit: str) -> str:
     """``r (Å)``; a quantity without a unit has its name alone."""
-    return f'{name} ({unit})' if unit else name
+    shown = name.replace('theta', 'θ')
+    return f'{shown} ({unit})' if unit and unit != '1' else shown
 
 
 def short_name(name: str) -> str:
@@ -108,6 +115,35 @@ def small_multiples(series: Series, names: Sequence[str], titles: Mapping[str, s
     return figure
 
 
+def noise_bins(curve: Curve) -> int:
+    """Bins over which a g(r) is averaged for the eye: more where few pairs make it noisy, at most 0.1 Å."""
+    y = np.asarray(curve.y, dtype=float)
+    outer = y[len(y) // 2 :]
+    if len(outer) < 10:
+        return 1
+    noise = float(np.std(np.diff(outer)) / np.sqrt(2))
+    width = float(curve.x[1] - curve.x[0])
+    wanted = int(min((noise / _NOISE) ** 2, _WIDEST / width))
+    return max(1, wanted - (wanted + 1) % 2)
+
+
+def running_mean(values: FloatArray, bins: int) -> FloatArray:
+    """Mean over an odd number of neighbouring bins, fewer at the ends."""
+    y = np.asarray(values, dtype=float)
+    if bins == 1:
+        return y
+    kernel = np.ones(bins)
+    found: FloatArray = np.convolve(y, kernel, 'same') / np.convolve(np.ones(len(y)), kernel, 'same')
+    return found
+
+
+def smoothed(curve: Curve) -> Curve:
+    """A g(r) with as little noise as is good for the eye."""
+    bins = noise_bins(curve)
+    error = None if curve.error is None else running_mean(curve.error, bins) / np.sqrt(bins)
+    return replace(curve, y=running_mean(curve.y, bins), error=error)
+
+
 def families(curves: Mapping[str, Curve]) -> list[list[str]]:
     """Names of the curves that share both axes and the beginning of their names, so that they fit into one panel."""
     found: dict[tuple[str, ...], list[str]] = {}
@@ -138,11 +174,12 @@ def family_figure(series: Series) -> Figure:
 def draw_family(axes: Any, series: Series, members: Sequence[str]) -> None:
     """Curves with the same axes in one panel."""
     low, high = math.inf, -math.inf
+    colours = family_colours(members)
     for number, name in enumerate(members):
         for style, (label, curve) in enumerate(curves_named(series, name).items()):
             text = short_name(name) if len(series) == 1 else f'{short_name(name)}, {label}'
             line = {'linestyle': LINES[style % len(LINES)], 'linewidth': 1.3, 'label': text}
-            draw_curve(axes, curve.x, curve.y, curve.error, colour_of(number), **line)
+            draw_curve(axes, curve.x, curve.y, curve.error, colours[number], **line)
             axes.set_xlabel(axis_label(curve.x_name, curve.x_unit))
             axes.set_ylabel(axis_label(curve.y_name, curve.y_unit))
             start, end = extent(curve)
@@ -151,8 +188,16 @@ def draw_family(axes: Any, series: Series, members: Sequence[str]) -> None:
         axes.set_xlim(low, high)
     if len(members) > 1 or len(series) > 1:
         axes.legend(loc='best', fontsize=7.5, ncols=2 if len(members) > 4 else 1)
-    elif members:
-        axes.set_title(short_name(members[0]))
+    title = members[0].split('_')[0] if len(members) > 1 else members[0].replace('_', ' ')
+    axes.set_title(title[:1].upper() + title[1:])
+
+
+def family_colours(members: Sequence[str]) -> list[str]:
+    """Colours of elements where the curves are of elements, else of the palette."""
+    elements = tuple(name.rpartition('_')[2] for name in members)
+    if all(name[:1].isupper() and len(name) <= 2 for name in elements) and len(set(elements)) == len(elements):
+        return [element_colour(element, elements) for element in elements]
+    return [colour_of(number) for number in range(len(members))]
 
 
 def extent(curve: Curve) -> tuple[float, float]:

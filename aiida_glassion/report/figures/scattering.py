@@ -57,7 +57,10 @@ def draw_total(axes: Any, series: Series, name: str) -> None:
     for curve in curves_named(series, name).values():
         axes.axhline(_ASYMPTOTE.get(curve.y_name, 0.0), color=GREY, linewidth=0.6, alpha=0.6)
         break
-    axes.set_title(short_name(name).capitalize() if name.endswith('neutron') else short_name(name))
+    symbol = name.partition('_')[0]
+    axes.set_title(f'{symbol}({"Q" if symbol == "S" else "r"}), {short_name(name)}')
+    if symbol == 'S':
+        axes.set_xlim(left=0)
 
 
 @styled
@@ -122,8 +125,10 @@ def draw_overlay(axes: Any, overlay: Overlay, label: str = 'calculated') -> None
     axes.set_xlabel(axis_label(calculated.x_name, calculated.x_unit))
     axes.set_ylabel(axis_label(calculated.y_name, calculated.y_unit))
     axes.set_xlim(float(x.min()), float(x.max()))
-    agreement = '' if overlay.r_chi is None else f'   R_χ = {overlay.r_chi:.3g} %'
-    axes.set_title(f'{overlay.title}{agreement}')
+    axes.set_title(overlay.title)
+    if overlay.r_chi is not None:
+        text = f'$R_\\chi$ = {overlay.r_chi:.3g} %'
+        axes.text(0.98, 0.98, text, ha='right', va='top', transform=axes.transAxes, fontsize=9)
 
 
 @styled

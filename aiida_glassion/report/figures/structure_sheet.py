@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.structure.elements import network_roles
-from aiida_glassion.report.figures.curve import Series, axis_label, colour_of, curves_named, draw_family, names_in
+from aiida_glassion.report.figures.curve import (
+    Series,
+    axis_label,
+    colour_of,
+    curves_named,
+    draw_family,
+    names_in,
+    smoothed,
+)
 from aiida_glassion.report.figures.network import coordination_shares, draw_qn, draw_shares, qn_shares
 from aiida_glassion.report.figures.picture import draw_glass
 from aiida_glassion.report.figures.rings import draw_rings, draw_species, ring_curves
@@ -113,7 +121,7 @@ def bond_curves(series: Series) -> list[str]:
 
 def _overlay(axes: Any, overlay: Overlay) -> None:
     draw_overlay(axes, overlay)
-    axes.legend(fontsize=7, loc='upper right')
+    axes.legend(fontsize=7, loc='center right')
 
 
 def _total(axes: Any, series: Series, name: str) -> None:
@@ -128,7 +136,8 @@ def _bonds(axes: Any, series: Series, names: Sequence[str]) -> None:
         for index, (label, curve) in enumerate(curves_named(series, name).items()):
             text = f'{cation}–{anion}' if len(series) == 1 else label
             colour = colour_of(number if len(series) == 1 else index)
-            draw_curve(axes, curve.x, curve.y, curve.error, colour, label=text, linewidth=1.3)
+            drawn = smoothed(curve)
+            draw_curve(axes, drawn.x, drawn.y, drawn.error, colour, label=text, linewidth=1.3)
             axes.set_xlabel(axis_label(curve.x_name, curve.x_unit))
         axes.set_title('g(r)' if len(series) == 1 else f'g(r) {cation}–{anion}')
     axes.set_ylabel('g(r)')
