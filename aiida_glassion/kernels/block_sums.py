@@ -54,6 +54,18 @@ class BlockSums:
             self._full = [a + b for a, b in zip(self._full[::2], self._full[1::2], strict=True)]
             self._size *= 2
 
+    def widen(self, length: int) -> None:
+        """Make room at the end for numbers that were zero in all frames before, of one-dimensional arrays.
+
+        :param length: new length.
+        """
+
+        def wider(values: FloatArray) -> FloatArray:
+            return np.concatenate([values, np.zeros(length - len(values))])
+
+        self._full = [wider(values) for values in self._full]
+        self._open = None if self._open is None else wider(self._open)
+
     def mean(self) -> FloatArray:
         """Mean over all frames.
 

@@ -12,9 +12,16 @@ import numpy.typing as npt
 
 from aiida_glassion.kernels.structure.coordination import pair_cutoffs
 from aiida_glassion.kernels.structure.elements import network_roles
-from aiida_glassion.kernels.structure.neighbours import check_configuration, check_types, neighbour_list
+from aiida_glassion.kernels.structure.fragments import fragments
+from aiida_glassion.kernels.structure.neighbours import (
+    NeighbourList,
+    check_configuration,
+    check_types,
+    neighbour_list,
+)
 from aiida_glassion.kernels.structure.rdf import first_minimum
 from aiida_glassion.kernels.structure.sharing import KINDS, JoinedFormers, joined_formers
+from aiida_glassion.kernels.structure.shells import formula, shares, shell_names
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -31,8 +38,6 @@ _BOND = 1.15
 """Bonds of two formers or two anions reach so many times the sum of their covalent radii (S–S 2.4 Å, O–O 1.5 Å)."""
 _FIRST_SHELL = 1.3
 """The same for a former and an anion where g(r) shows no first shell."""
-_ANION_ORDER = ('Te', 'Se', 'S', 'I', 'Br', 'N', 'Cl', 'O', 'F')
-"""Anions by electronegativity, as formulas name them: PS3O, PO3F."""
 
 
 def default_cutoffs(
@@ -94,6 +99,8 @@ class Speciation:
         :data:`MANY`.
     :param chain: (n_atoms,), number of formers in the chain of former–former bonds that a former belongs to (1: no such
         bond), 0 for others.
+    :param terminal: (n_atoms, n_types), as ``shells``, of those anions that no other former holds.
+    :param anion_pairs: (n, 2), bonds of two anions, each seen from both ends.
     """
 
     elements: tuple[str, ...]
@@ -106,6 +113,8 @@ class Speciation:
     cluster: IntArray
     kind_of_cluster: tuple[str, ...]
     chain: IntArray
+    terminal: IntArray
+    anion_pairs: IntArray
 
     @cached_property
     def is_former(self) -> BoolArray:
@@ -162,8 +171,8 @@ class Speciation:
                 e: dict(zip(CLASSES, (np.bincount(self.anion_class[w], minlength=4) / w.sum()).tolist(), strict=True))
                 for e, w in anions.items()
             },
-            'clusters_of': {e: _shares(self.labels[w]) for e, w in formers.items()},
-            'shells': {e: _shares(self._shell_names(w, e)) for e, w in formers.items()},
+            'clusters_of': {e: shares(self.labels[w]) for e, w in formers.items()},
+            'shells': {e: shares(shell_names(e, self.elements, self.shells[w])) for e, w in formers.items()},
             'formers': {kind: float(found.mean()) if len(found) else 0.0 for kind, found in joined.items()},
             'former_chains': float((self.chain[self.is_former] >= 3).mean()) if self.is_former.any() else 0.0,
             'anion_bonds': float((self.anion_bonds[self.is_anion] > 0).mean()) if self.is_anion.any() else 0.0,
@@ -171,11 +180,48 @@ class Speciation:
             'clusters': self.cluster_counts,
         }
 
-    def _shell_names(self, which: BoolArray, former: str) -> npt.NDArray[np.str_]:
-        rows, inverse = np.unique(self.shells[which], axis=0, return_inverse=True)
-        names = np.array([former + _formula(self.elements, row) for row in rows], dtype=str)
-        named: npt.NDArray[np.str_] = names[inverse.reshape(-1)]
-        return named
+    def detailed_summary(self) -> dict[str, Any]:
+        """JSON-ready, beside :meth:`summary`: what it takes to read a speciation chemically.
+
+        ``units`` by former and kind of shell (PS3O): ``share`` of the former's atoms, and how many of each anion are
+        ``terminal_S``, ``bridging_O`` … in one such unit. ``cluster_shares``: share of all clusters with a former by
+        kind. ``free_anions``: share of each anion's atoms that no former holds. ``anion_pairs``: bonds of two anions
+        (S-S, O-S), counts. ``former_pairs``: bonds of two formers (P-P), counts. ``formers_per_cluster``: mean, of
+        clusters with a former.
+        """
+        symbols = np.array(self.elements)
+        holds_former = np.zeros(len(self.kind_of_cluster), dtype=bool)
+        holds_former[self.cluster[self.is_former]] = True
+        kinds = np.array(self.kind_of_cluster, dtype=str)[holds_former]
+        formers = [e for e in self.elements if (self.of(e) & self.is_former).any()]
+        anions = [e for e in self.elements if (self.of(e) & self.is_anion).any()]
+        bonded = self.joined.of_kind('bonded')
+        n_formers = int(self.is_former.sum())
+        return {
+            'units': {former: self._units(former, anions) for former in formers},
+            'cluster_shares': shares(kinds) if len(kinds) else {},
+            'free_anions': {e: float((self.anion_class[self.of(e)] == 0).mean()) for e in anions},
+            'anion_pairs': _named_pairs(symbols[self.types], self.anion_pairs, 0.5),
+            'former_pairs': _named_pairs(
+                symbols[self.types], np.column_stack([self.joined.first[bonded], self.joined.second[bonded]]), 1.0
+            ),
+            'formers_per_cluster': n_formers / len(kinds) if len(kinds) else None,
+        }
+
+    def _units(self, former: str, anions: Sequence[str]) -> dict[str, dict[str, float]]:
+        which = self.of(former)
+        names = shell_names(former, self.elements, self.shells[which])
+        units: dict[str, dict[str, float]] = {}
+        for name in np.unique(names):
+            of_kind = names == name
+            units[str(name)] = {'share': float(of_kind.mean())}
+            for e in anions:
+                terminal = self.terminal[which][of_kind, self.elements.index(e)]
+                in_all = self.shells[which][of_kind, self.elements.index(e)]
+                if in_all.any():
+                    units[str(name)][f'terminal_{e}'] = float(terminal.mean())
+                    units[str(name)][f'bridging_{e}'] = float((in_all - terminal).mean())
+        return units
 
 
 def speciate(
@@ -199,15 +245,29 @@ def speciate(
     :param pbc: periodic along each cell vector.
     :raises ValueError: a shape does not fit, an element or cut-off is wrong.
     """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     positions, cell = check_configuration(positions, cell)
-    checked, n_atoms = check_types(types, len(positions), len(elements)), len(positions)
+    checked = check_types(types, len(positions), len(elements))
+    bonds = neighbour_list(positions, cell, pair_cutoffs(elements, dict(cutoffs)), checked, pbc)
+    return speciate_bonds(bonds, positions, cell, checked, elements)
+
+
+def speciate_bonds(
+    bonds: NeighbourList, positions: FloatArray, cell: FloatArray, types: IntArray, elements: Sequence[str]
+) -> Speciation:
+    """As :func:`speciate`, with neighbours that were found before.
+
+    :param bonds: neighbour list within the cut-offs; bonds of modifiers in it do not matter.
+    :param positions: (n_atoms, 3), Å, those of the list.
+    :param cell: (3, 3), Å.
+    :param types: (n_atoms,), index into ``elements``.
+    :param elements: element of each type.
+    :raises ValueError: types do not fit.
+    """
+    n_atoms = bonds.n_atoms
+    checked = check_types(types, n_atoms, len(elements))
     roles = network_roles(elements)
     is_former = np.array([roles[e] == 'former' for e in elements], dtype=bool)[checked]
     is_anion = np.array([roles[e] == 'anion' for e in elements], dtype=bool)[checked]
-    bonds = neighbour_list(positions, cell, pair_cutoffs(elements, dict(cutoffs)), checked, pbc)
     joined = joined_formers(bonds, positions, cell, is_former, is_anion)
 
     shell = is_former[bonds.first] & is_anion[bonds.second]
@@ -216,17 +276,16 @@ def speciate(
     formers_around = np.bincount(bonds.second[shell], minlength=n_atoms)
     alike = is_anion[bonds.first] & is_anion[bonds.second]
 
-    def components(first: IntArray, second: IntArray) -> IntArray:
-        graph = coo_matrix((np.ones(len(first), dtype=np.int8), (first, second)), shape=(n_atoms, n_atoms))
-        found: IntArray = connected_components(graph, directed=False)[1]
-        return found
-
+    terminal = np.zeros_like(shells)
+    only = shell & (formers_around[bonds.second] == 1)
+    np.add.at(terminal, (bonds.first[only], checked[bonds.second[only]]), 1)
     bonded = joined.of_kind('bonded')
-    chains = components(joined.first[bonded], joined.second[bonded])
+    chains = fragments(joined.first[bonded], joined.second[bonded], n_atoms)
     every = shell | alike
-    whole = components(
+    whole = fragments(
         np.concatenate([bonds.first[every], joined.first[bonded]]),
         np.concatenate([bonds.second[every], joined.second[bonded]]),
+        n_atoms,
     )
     ours = is_former | is_anion
     cluster = np.full(n_atoms, -1, dtype=np.int64)
@@ -242,6 +301,8 @@ def speciate(
         cluster,
         _kinds(cluster, checked, elements, is_former, joined),
         np.where(is_former, np.bincount(chains, minlength=1)[chains], 0),
+        terminal,
+        np.column_stack([bonds.first[alike], bonds.second[alike]]),
     )
 
 
@@ -265,21 +326,15 @@ def _kinds(
 def _name(elements: Sequence[str], counts: IntArray, n_formers: int, shared: int) -> str:
     if n_formers >= 3:
         return MANY
-    formula = _formula(elements, counts)
+    name = formula(elements, counts)
     n_anions = int(counts.sum()) - n_formers
     if n_formers < 2 or (shared, n_anions) in ((1, 7), (0, 6)):
-        return formula
-    return formula + '_' + {-1: 'linked', 0: 'bonded', 1: 'corner', 2: 'edge', 3: 'face'}[shared]
+        return name
+    return name + '_' + {-1: 'linked', 0: 'bonded', 1: 'corner', 2: 'edge', 3: 'face'}[shared]
 
 
-def _formula(elements: Sequence[str], counts: IntArray) -> str:
-    """Formers first, then anions by electronegativity: P2S6O."""
-    order = sorted(
-        range(len(elements)), key=lambda i: _ANION_ORDER.index(elements[i]) if elements[i] in _ANION_ORDER else -1
-    )
-    return ''.join(elements[i] + (str(counts[i]) if counts[i] > 1 else '') for i in order if counts[i])
-
-
-def _shares(labels: npt.NDArray[np.str_]) -> dict[str, float]:
-    names, counts = np.unique(labels, return_counts=True)
-    return {str(name): float(count / len(labels)) for name, count in zip(names, counts, strict=True)}
+def _named_pairs(symbols: npt.NDArray[np.str_], pairs: IntArray, weight: float) -> dict[str, float]:
+    """Number of pairs by their elements, alphabetical: ``S-S``."""
+    ends = np.sort(symbols[pairs.reshape(-1, 2)], axis=1)
+    names, counts = np.unique(ends, axis=0, return_counts=True)
+    return {f'{a}-{b}': float(weight * count) for (a, b), count in zip(names, counts, strict=True)}

@@ -77,8 +77,7 @@ def find_artefacts(
     """
     chosen = {**ARTEFACT_LIMITS, **(limits or {})}
     return [
-        *_edges(species, chosen['edge_sharing']),
-        *_bonds(frames, species, chosen),
+        *bonding_artefacts(frames.elements, species, chosen),
         *_coordination(species, chosen['odd_coordination']),
         *_crystal(frames, chosen['crystallised']),
         *_loose(frames, chosen['detached']),
@@ -108,6 +107,19 @@ def _artefact(name: str, value: float, limit: float, error: float | None, words:
     }
 
 
+def bonding_artefacts(
+    elements: Sequence[str], species: Sequence[Speciation], limits: Mapping[str, float] | None = None
+) -> list[Artefact]:
+    """Those that the bonds alone show: edges shared, chains of formers, bonds of like atoms.
+
+    :param elements: of the glass.
+    :param species: of each frame.
+    :param limits: see :data:`ARTEFACT_LIMITS`.
+    """
+    chosen = {**ARTEFACT_LIMITS, **(limits or {})}
+    return [*_edges(species, chosen['edge_sharing']), *_bonds(elements, species, chosen)]
+
+
 def _edges(species: Sequence[Speciation], limit: float) -> list[Artefact]:
     tetrahedral = tetrahedral_formers(species[0].elements)
     flags = []
@@ -118,10 +130,10 @@ def _edges(species: Sequence[Speciation], limit: float) -> list[Artefact]:
     return _share('edge_sharing', flags, limit, f'of {", ".join(tetrahedral)} share edges with another tetrahedron')
 
 
-def _bonds(frames: Frames, species: Sequence[Speciation], limits: Mapping[str, float]) -> list[Artefact]:
-    roles = network_roles(frames.elements)
-    formers = [e for e in frames.elements if roles[e] == 'former']
-    anions = [e for e in frames.elements if roles[e] == 'anion']
+def _bonds(elements: Sequence[str], species: Sequence[Speciation], limits: Mapping[str, float]) -> list[Artefact]:
+    roles = network_roles(elements)
+    formers = [e for e in elements if roles[e] == 'former']
+    anions = [e for e in elements if roles[e] == 'anion']
     is_former, is_anion = species[0].is_former, species[0].is_anion
     chains = [(s.chain >= 3)[is_former] for s in species]
     words = f'of {", ".join(formers)} are in chains of three or more bonded to each other'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from aiida_glassion.kernels.structure.elements import network_roles
 from aiida_glassion.kernels.structure.neighbours import NeighbourList, check_types
 
 IntArray = npt.NDArray[np.integer[Any]]
+
+CLASSES = ('free', 'non-bridging', 'bridging', 'tricluster')
+"""Anions by the number of formers that they are bonded to: 0, 1, 2, 3 or more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +101,16 @@ class Network:
         n = self.qn[self.qn >= 0]
         return float(n.mean()) if len(n) else None
 
+    @cached_property
+    def labels(self) -> npt.NDArray[np.str_]:
+        """(n_atoms,), in words: ``bridging O``, ``Q3 Si``, the element of a modifier."""
+        symbols = np.array(self.elements)[self.types]
+        classes = np.array(CLASSES)[np.clip(self.formers_around, 0, 3)]
+        of_former = np.char.add(np.char.add('Q', np.maximum(self.qn, 0).astype(str)), ' ')
+        is_anion, is_former = self.formers_around >= 0, self.qn >= 0
+        prefixes = np.where(is_anion, np.char.add(classes, ' '), np.where(is_former, of_former, ''))
+        return np.char.add(prefixes, symbols)
+
     def summary(self) -> dict[str, Any]:
         """JSON-ready fractions: ``anions`` by element and kind, ``qn`` by former with keys Q0, Q1, …, connectivities.
 
@@ -162,3 +176,36 @@ def _chosen(wanted: Collection[str] | None, roles: Mapping[str, str], role: str)
     if unknown:
         raise ValueError(f'{role}s: {sorted(unknown)} not among the elements {list(roles)}')
     return tuple(element for element in roles if element in wanted)
+
+
+def bridge_shares(bonds: NeighbourList, network: Network) -> dict[str, dict[str, float]]:
+    """Which formers the bridges of each anion join: ``B-O-P``, formers alphabetical.
+
+    Each pair of formers around a bridging anion is a bridge; a tricluster makes three.
+
+    :param bonds: those of the network.
+    :param network: of :func:`analyse_network`.
+    :returns: for each anion that bridges, by bridge, its ``share`` and the share ``at_random``, were the ends of all
+        bridges joined without preference: p² for two like formers, 2 p q for unlike ones.
+    """
+    types, elements = network.types, network.elements
+    found: dict[str, dict[str, float]] = {}
+    is_end = (network.formers_around[bonds.first] >= 2) & (network.qn[bonds.second] >= 0)
+    for anion in network.anions:
+        chosen = is_end & (types[bonds.first] == elements.index(anion))
+        around = np.zeros((bonds.n_atoms, len(elements)), dtype=np.int64)
+        np.add.at(around, (bonds.first[chosen], types[bonds.second[chosen]]), 1)
+        around = around[around.sum(axis=1) >= 2]
+        both = around.T @ around - np.diag(around.sum(axis=0))
+        total = both.sum()
+        if not total:
+            continue
+        ends = both.sum(axis=1) / total
+        for i, j in combinations_with_replacement(range(len(elements)), 2):
+            if ends[i] and ends[j]:
+                twice = 1 if i == j else 2
+                found[f'{elements[i]}-{anion}-{elements[j]}'] = {
+                    'share': float(twice * both[i, j] / total),
+                    'at_random': float(twice * ends[i] * ends[j]),
+                }
+    return found

@@ -60,7 +60,7 @@ def joined_formers(
     :param is_anion: (n_atoms,).
     """
     ends = positions[bonds.second] - positions[bonds.first]
-    images = np.rint((bonds.vectors - ends) @ np.linalg.inv(cell)).astype(np.int64)
+    images = np.rint((bonds.vectors - ends) @ np.linalg.pinv(cell)).astype(np.int64)
 
     around = np.flatnonzero(is_anion[bonds.first] & is_former[bonds.second])
     i, j = _pairs_of_equal(bonds.first[around])
