@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_glassion.cli import show_parts as parts
-from aiida_glassion.cli.analyse_inputs import QUANTITIES, Cutoff, FrameChoice, Range, request_of, species_of
+from aiida_glassion.cli.analyse_inputs import analysis_options, request_of, species_of
 from aiida_glassion.cli.errors import GlassionError
-from aiida_glassion.cli.launch_inputs import Assignment
 from aiida_glassion.cli.profile import profile_option
 from aiida_glassion.cli.terminal import console, line
 
@@ -31,23 +30,7 @@ _REPLICA = re.compile(r'(.*?)replica_\d+_?(.*)')
 
 @click.command()
 @click.argument('sources', nargs=-1, required=True, metavar='FILE|PK...')
-@click.option('--what', metavar='rdf,network,…', help='Kinds of analysis.  [default: what suits the elements]')
-@click.option('--set', 'changes', type=Assignment(), multiple=True, help='Any setting: scattering.window=lorch')
-@click.option(
-    '--cutoff', 'cutoffs', type=Cutoff(), multiple=True, help='Of bonds, Å.  [default: first minimum of g(r)]'
-)
-@click.option('--r-max', type=click.FloatRange(1, 100), help='Reach of g(r), Å.  [default: half the width of the cell]')
-@click.option('--q-max', type=click.FloatRange(1, 100), help='Reach of S(Q), Å⁻¹.')
-@click.option('--frames', type=FrameChoice(), help='Frames that are taken, from 0.  [default: all]')
-@click.option('--species', metavar='1=Na,2=Si', help='Elements of the types of a LAMMPS file.')
-@click.option('--format', 'form', metavar='NAME', help='Of the files.  [default: by their names]')
-@click.option('--experiment', metavar='FILE', multiple=True, help='Measured curve, two or three columns.')
-@click.option('--quantity', type=click.Choice(QUANTITIES), multiple=True, help='What it holds.')
-@click.option('--radiation', type=click.Choice(['neutron', 'xray']), multiple=True, help='Of the experiment.')
-@click.option('--unit', metavar='UNIT', multiple=True, help='Of its x axis or values, where not the usual one.')
-@click.option('--range', type=Range(), multiple=True, help='Of the comparison, in the unit of its x axis.')
-@click.option('--scale', is_flag=True, help='Fit a factor of the measured curve; it is reported.')
-@click.option('--request', type=click.Path(exists=True, dir_okay=False, path_type=Path), help='All of it, as YAML.')
+@analysis_options
 @click.option('--as', 'mode', type=click.Choice(['replicas', 'compare']), help='Several: their mean, or side by side.')
 @click.option(
     '-o', '--output', type=click.Path(file_okay=False, path_type=Path), help='Folder for page, figures, data.'

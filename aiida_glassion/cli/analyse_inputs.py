@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from aiida_glassion.analysis.base import KINDS
 from aiida_glassion.cli.errors import GlassionError
+from aiida_glassion.cli.launch_inputs import Assignment
+
+_Command = TypeVar('_Command', bound=Callable[..., Any])
 
 QUANTITIES = ('S', 'S-1', 'F', 'i', 'Q(S-1)', 'G', 'D', 'T', 'g')
 _FAR = 1e4
@@ -73,6 +77,35 @@ class Range(click.ParamType):
         if not colon or ends == (None, None) or (None not in ends and ends[0] >= ends[1]):  # type: ignore[operator]
             self.fail(f'{value!r}: expected two numbers, the lower first, e.g. 0.5:20', param, ctx)
         return ends
+
+
+ANALYSIS_OPTIONS = (
+    click.option('--what', metavar='rdf,network,…', help='Kinds of analysis.  [default: what suits the elements]'),
+    click.option('--set', 'changes', type=Assignment(), multiple=True, help='Any setting: scattering.window=lorch'),
+    click.option(
+        '--cutoff', 'cutoffs', type=Cutoff(), multiple=True, help='Of bonds, Å.  [default: first minimum of g(r)]'
+    ),
+    click.option(
+        '--r-max', type=click.FloatRange(1, 100), help='Reach of g(r), Å.  [default: half the width of the cell]'
+    ),
+    click.option('--q-max', type=click.FloatRange(1, 100), help='Reach of S(Q), Å⁻¹.'),
+    click.option('--frames', type=FrameChoice(), help='Frames that are taken, from 0.  [default: all]'),
+    click.option('--species', metavar='1=Na,2=Si', help='Elements of the types of a LAMMPS file.'),
+    click.option('--format', 'form', metavar='NAME', help='Of the files.  [default: told by name and content]'),
+    click.option('--experiment', metavar='FILE', multiple=True, help='Measured curve, two or three columns.'),
+    click.option('--quantity', type=click.Choice(QUANTITIES), multiple=True, help='What it holds.'),
+    click.option('--radiation', type=click.Choice(['neutron', 'xray']), multiple=True, help='Of the experiment.'),
+    click.option('--unit', metavar='UNIT', multiple=True, help='Of its values, where not the usual one.'),
+    click.option('--range', type=Range(), multiple=True, help='Of the comparison, Å⁻¹ or Å.'),
+    click.option('--scale', is_flag=True, help='Fit a factor between the curves; it is reported.'),
+    click.option('--request', type=click.Path(exists=True, dir_okay=False, path_type=Path), help='All of it, as YAML.'),
+)
+
+
+def analysis_options(command: _Command) -> _Command:
+    """Give a command the options that :func:`request_of` reads."""
+    decorated: _Command = reduce(lambda inner, option: option(inner), reversed(ANALYSIS_OPTIONS), command)
+    return decorated
 
 
 def species_of(text: str | None) -> dict[str, str] | None:

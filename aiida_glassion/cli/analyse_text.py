@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiida_glassion.cli import show_parts as parts
 from aiida_glassion.cli.analyse_choice import WHAT, estimated_seconds
+from aiida_glassion.cli.terminal import MARKS
 from aiida_glassion.report import analysis_numbers as numbers
 
 if TYPE_CHECKING:
@@ -53,16 +54,22 @@ def plan_tables(looks: Sequence[Look], request: Request, mode: str, output: str 
         parts.numbers_table('', columns, rows),
         parts.blank(),
     ]
-    shown.append(parts.facts_table((kind, _line(kind, settings)) for kind, settings in request.analyses.items()))
+    shown.append(parts.facts_table(request_facts(request)))
     facts = []
-    if request.cutoffs:
-        facts.append(('bonds up to', ', '.join(f'{pair} {value:g} Å' for pair, value in request.cutoffs.items())))
     seconds = sum(estimated_seconds(request.analyses, look.n_atoms, look.n_taken) for look in looks)
     facts.append(('time', f'about {_time(seconds)} on one core; yours may differ by a factor of 3'))
     facts.append(
         ('output', 'tables here' if output is None else f'tables here; page, figures, CSV and JSON in {output}')
     )
     return [*shown, parts.blank(), parts.facts_table(facts)]
+
+
+def request_facts(request: Request) -> list[tuple[str, str]]:
+    """Each analysis with what it gives and what was chosen, and the cut-offs."""
+    facts = [(kind, _line(kind, settings)) for kind, settings in request.analyses.items()]
+    if request.cutoffs:
+        facts.append(('bonds up to', ', '.join(f'{pair} {value:g} Å' for pair, value in request.cutoffs.items())))
+    return facts
 
 
 def _line(kind: str, settings: Mapping[str, Any]) -> str:
@@ -107,6 +114,9 @@ def outcome_tables(glasses: Sequence[Analysed], mode: str) -> list[RenderableTyp
     for kind in numbers.kinds_in(glasses):
         results = [glass.results.get(kind) for glass in glasses]
         title = numbers.TITLES[kind]
+        if kind == 'checks':
+            shown += _checked(glasses)
+            continue
         if len(glasses) == 1 and results[0] is not None:
             matrices, rows = numbers.compact_tables(results[0])
             if matrices or rows:
@@ -122,6 +132,22 @@ def outcome_tables(glasses: Sequence[Analysed], mode: str) -> list[RenderableTyp
             shown += [parts.numbers_table('', columns, cells), parts.blank()]
     shown += parts.warning_lines(numbers.warnings(glasses))
     return [*shown, *parts.warning_lines(numbers.failures(glasses), '✗', 'red')]
+
+
+def _checked(glasses: Sequence[Analysed]) -> list[RenderableType]:
+    """What the checks say, in a line each."""
+    from rich.text import Text
+
+    shown: list[RenderableType] = []
+    for glass in glasses:
+        result = glass.results.get('checks')
+        if result is not None:
+            shown.append(parts.section('Checks', glass.name if len(glasses) > 1 else ''))
+            for verdict, said in numbers.verdicts(result):
+                mark, colour = MARKS[verdict]
+                shown.append(Text.assemble('  ', (mark, f'bold {colour}'), f' {said}'))
+            shown.append(parts.blank())
+    return shown
 
 
 def _folded(rows: Sequence[Sequence[str]]) -> RenderableType:

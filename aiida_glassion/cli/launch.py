@@ -12,6 +12,7 @@ LAUNCHERS: dict[str, tuple[str, str]] = {
     'initial-data': ('aiida_glassion.cli.launch_initial_data:initial_data', 'Structures to be labelled first.'),
     'label': ('aiida_glassion.cli.launch_label:label', 'Energies, forces and virials of frames, by any engine.'),
     'train': ('aiida_glassion.cli.launch_train:train', 'A committee of models from labelled frames.'),
+    'analysis': ('aiida_glassion.cli.launch_analysis:analysis', 'The structure of a trajectory, where it lies.'),
     'active-learning': (
         'aiida_glassion.cli.launch_active_learning:active_learning',
         'A potential by a loop that decides by itself, from one study file.',

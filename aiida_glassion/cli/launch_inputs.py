@@ -223,11 +223,12 @@ def configuration_node(identifier: str) -> tuple[Any, Any]:
         raise GlassionError(f'--configuration: {error}', exit_code=2) from None
 
 
-def code_of(label: str, option: str, plugin: str) -> Any:
+def code_of(label: str, option: str, plugin: str, also: Sequence[str] = ()) -> Any:
     """Code by label or PK.
 
     :param option: the option it was given by, without dashes.
     :param plugin: entry point of the calculation that is to run it.
+    :param also: of calculations whose codes will do as well.
     :raises GlassionError: there is none, or it was set up for another calculation of this package.
     """
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
@@ -242,7 +243,7 @@ def code_of(label: str, option: str, plugin: str) -> Any:
         message = f'There is no code {label} in this profile; there are: {", ".join(known) or "none"}.'
         raise GlassionError(message, mend='glassion setup', exit_code=2) from None
     made_for = code.default_calc_job_plugin or plugin
-    if made_for != plugin and made_for.startswith('glassion.'):
+    if made_for not in (plugin, *also) and made_for.startswith('glassion.'):
         raise GlassionError(f'--{option}: {label} is a code for {made_for}, expected one for {plugin}.', exit_code=2)
     return code
 

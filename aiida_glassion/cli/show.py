@@ -57,6 +57,7 @@ def room_for(node: Any) -> tuple[Callable[[Any], dict[str, Any]], Callable[..., 
 
     from aiida_glassion.cli import (
         show_active_learning,
+        show_analysis,
         show_data,
         show_dataset,
         show_explore,
@@ -79,6 +80,7 @@ def room_for(node: Any) -> tuple[Callable[[Any], dict[str, Any]], Callable[..., 
     if isinstance(node, ProcessNode):
         rooms: dict[str, tuple[Any, Any]] = {
             'ActiveLearningWorkChain': (show_active_learning.loop_summary, show_active_learning.loop_tables),
+            'AnalysisCalculation': (show_analysis.analysis_summary, show_analysis.analysis_tables),
             'ExploreWorkChain': (show_explore.explore_summary, show_explore.explore_tables),
             'StructureGateWorkChain': (show_explore.gate_summary, show_explore.gate_tables),
             'InitialDataWorkChain': (show_initial_data.initial_data_summary, show_initial_data.initial_data_tables),

@@ -178,12 +178,25 @@ def _mean_pairs(tables: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _mean_result(results: Sequence[Result]) -> Result:
+    if all('checks' in result.numbers for result in results):
+        return Result({'checks': _worst([result.numbers['checks'] for result in results])})
     units = {key: unit for result in results for key, unit in result.units.items()}
     numbers = average_records([_means(result.numbers) for result in results])
     _keep_words(numbers, [result.numbers for result in results])
     names = [name for name in results[0].curves if all(name in result.curves for result in results)]
     curves = {name: mean_curve([result.curves[name] for result in results]) for name in names}
     return Result(numbers, units, curves)
+
+
+def _worst(checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Each check as it came out worst among the replicas."""
+    order = {True: 2, False: 1, None: 0}
+    names = dict.fromkeys(name for table in checks for name in table)
+    found = {name: [table[name] for table in checks if name in table] for name in names}
+    return {
+        name: max(entries, key=lambda e: (order[e.get('flagged')], e.get('value') or 0.0))
+        for name, entries in found.items()
+    }
 
 
 def _means(record: Any) -> Any:

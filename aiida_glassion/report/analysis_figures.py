@@ -40,7 +40,6 @@ from aiida_glassion.report.folder import StudyFigure
 _OTHERS = {
     'powder': ('Powder pattern', 'Intensity of a powder diffractometer, from S(Q).'),
     'disorder': ('Degree of disorder', 'From 1, disordered, to 0, ordered, slab by slab.'),
-    'checks': ('What the checks looked at', ''),
 }
 
 

@@ -203,6 +203,14 @@ def compared_rows(results: Sequence[Result | None]) -> Iterator[Row]:
         yield Row(first.label, first.unit, texts)
 
 
+def verdicts(result: Result) -> list[tuple[str, str]]:
+    """What the checks say: ``ok``, ``warning`` or ``skipped`` (could not be judged), and the words."""
+    checks = result.numbers.get('checks', {})
+    marks = {True: 'warning', False: 'ok'}
+    found = [(marks.get(check.get('flagged'), 'skipped'), str(check.get('words', ''))) for check in checks.values()]
+    return sorted(found, key=lambda entry: ('warning', 'ok', 'skipped').index(entry[0]))
+
+
 def kinds_in(glasses: Sequence[Analysed]) -> list[str]:
     """Kinds of analysis that any of them has, in the order of :data:`TITLES`."""
     there = {kind for glass in glasses for kind in glass.results}

@@ -116,6 +116,8 @@ def _experiment(title: str, glasses: Sequence[Analysed], figures: Mapping[str, F
 
 def _kind(title: str, kind: str, glasses: Sequence[Analysed], figures: Sequence[Markup]) -> Markup:
     results = [glass.results.get(kind) for glass in glasses]
+    if kind == 'checks':
+        return element('section', element('h2', numbers.TITLES[kind]), *figures, _checked(glasses), id=kind)
     if len(glasses) == 1 and results[0] is not None:
         matrices, lines = numbers.compact_tables(results[0])
         rows = [(row.label, row.texts[0], row.unit) for row in lines]
@@ -130,6 +132,20 @@ def _kind(title: str, kind: str, glasses: Sequence[Analysed], figures: Sequence[
     if len(body) > 12_000:
         body = element('details', element('summary', 'All numbers'), body)
     return element('section', element('h2', numbers.TITLES[kind]), *figures, body, id=kind)
+
+
+_VERDICTS = {'ok': ('✓ ', 'good'), 'warning': ('! ', 'wait'), 'skipped': ('– ', 'soft')}
+
+
+def _checked(glasses: Sequence[Analysed]) -> Markup:
+    """What the checks say."""
+    lines = []
+    for glass in glasses:
+        for verdict, said in numbers.verdicts(glass.results['checks']) if 'checks' in glass.results else ():
+            mark, kind = _VERDICTS[verdict]
+            whose = f'{glass.name}: ' if len(glasses) > 1 else ''
+            lines.append(element('li', element('span', mark, class_=kind), whose, said))
+    return element('ul', *lines)
 
 
 def _making(glasses: Sequence[Analysed], request: Request) -> Markup:

@@ -12,6 +12,7 @@ from aiida import orm
 
 from aiida_glassion.report.active_learning import LOOP
 from aiida_glassion.report.active_learning_files import write_loop_report
+from aiida_glassion.report.analysis_node import ANALYSIS, write_analysis_report
 from aiida_glassion.report.folder import ReportFolder, safe_name
 from aiida_glassion.report.markup import Figure
 from aiida_glassion.report.page import warnings_of, write_page
@@ -35,6 +36,8 @@ def write_report(node: orm.ProcessNode, directory: Path) -> list[Path]:
         return write_training_report(node, directory)
     if getattr(node, 'process_label', None) == LOOP:
         return write_loop_report(node, directory)
+    if getattr(node, 'process_label', None) == ANALYSIS:
+        return write_analysis_report(node, directory)
     study = read_study(node)
     provenance = read_provenance(node)
     folder = ReportFolder(directory)
