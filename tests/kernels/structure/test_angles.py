@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from aiida_glassion.kernels.structure.angles import bond_angles
+from aiida_glassion.kernels.structure.angles import angle_distributions, bond_angles
 from aiida_glassion.kernels.structure.neighbours import neighbour_list
 
 TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
@@ -107,3 +107,20 @@ def test_refuses_types_that_do_not_fit():
         bond_angles(bonds, np.zeros(2, int), 0, 0, 0)
     with pytest.raises(ValueError, match='n_bins'):
         bond_angles(bonds, np.zeros(1, int), 0, 0, 0, n_bins=0)
+
+
+def test_all_kinds_at_once_are_as_one_by_one():
+    rng = np.random.default_rng(3)
+    cell = np.array([[8.0, 0, 0], [2.0, 7.5, 0], [-1.5, 2.0, 9.0]])
+    positions, types = rng.random((60, 3)) @ cell, rng.integers(0, 3, 60)
+    bonds = neighbour_list(positions, cell, 3.0)
+    triples = [(0, 1, 0), (2, 1, 0), (1, 1, 1), (0, 2, 1)]
+    together = angle_distributions(bonds, types, triples, 36)
+    wrapped = (positions @ np.linalg.inv(cell) % 1) @ cell
+    for triple, found in zip(triples, together, strict=True):
+        expected = brute_force(wrapped, cell, np.full((3, 3), 3.0), types, *triple)
+        np.testing.assert_array_equal(found.counts, np.histogram(expected, 36, (0, 180))[0])
+        assert found.mean == pytest.approx(expected.mean())
+    assert angle_distributions(bonds, types, []) == []
+    with pytest.raises(ValueError, match='twice'):
+        angle_distributions(bonds, types, [(0, 1, 2), (2, 1, 0)])
