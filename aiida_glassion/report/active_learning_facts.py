@@ -207,6 +207,7 @@ def drawn_iterations(loop: Loop) -> list[Iteration]:
                 labels_by_program(loop, record),
                 dict((record.get('labels') or {}).get('refused_reasons') or {}),
                 core_hours(record),
+                (record.get('levels') or {}).get('relative'),
             )
         )
     return found

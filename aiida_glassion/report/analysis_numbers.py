@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,14 @@ TITLES = {
 
 _LEAST_SHARE = 5e-4
 _MOST_COLUMNS = 7
-_NOT_SHOWN = frozenset({'threshold', 'n', 'n_frames'})
+_NOT_SHOWN = frozenset(
+    {
+        *('threshold', 'n', 'n_frames', 'cutoffs', 'at_random', 'mean_connectivity', 'join', 'least_q', 'depth'),
+        *('per_frame', 'per_cell', 'origin_fraction', 'shortest_fraction', 'longest_fraction'),
+        *('least_face', 'spacing', 'centre_fraction', 'occupiable_fraction'),
+    }
+)
+"""Details that tables leave to files: how something was counted, other measures of the same, cut-offs (in the head)."""
 _UNITS_BY_NAME = re.compile(r'([A-Za-z_][\w, ]*?)\s*:\s*([^;,]+)')
 _WORDS = {'xray': 'X-ray', 'r_chi': 'R_χ'}
 _SHARE = re.compile(r'fractions?\b|shares?\b')
@@ -85,7 +93,7 @@ def _one_of(text: str, key: str) -> str:
 
 def number_text(number: Number) -> str:
     """A number with its error; a whole number without an error has no decimals."""
-    if number.error is None and number.value == round(number.value) and abs(number.value) < 1e6:
+    if not number.error and number.value == round(number.value) and abs(number.value) < 1e6:
         return f'{number.value:.0f}'.replace('-', '−')
     return format_number(number)
 
@@ -93,14 +101,16 @@ def number_text(number: Number) -> str:
 def entries_of(result: Result, everything: bool = False) -> list[Entry]:
     """Numbers of a result.
 
-    :param everything: also shares that are zero, thresholds and counts of frames, as files want it.
+    :param everything: also what is zero and the details, as files want it.
     """
     found = []
-    for name, number in walk_numbers(result.numbers):
-        path = tuple(name.split('.'))
+    numbers = [(tuple(name.split('.')), number) for name, number in walk_numbers(result.numbers)]
+    siblings = Counter(path[:-1] for path, _ in numbers)
+    for path, number in numbers:
         unit = unit_of(result, path)
         is_share = bool(_SHARE.match(unit))
-        if not everything and (path[-1] in _NOT_SHOWN or (is_share and number.value < _LEAST_SHARE)):
+        rare = number.value < _LEAST_SHARE if is_share else number.value == 0 and siblings[path[:-1]] > 2
+        if not everything and (rare or _NOT_SHOWN.intersection(path)):
             continue
         found.append(Entry(path, number.scaled(100) if is_share else number, '%' if is_share else unit))
     return found

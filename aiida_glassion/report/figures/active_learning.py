@@ -45,6 +45,7 @@ class Iteration:
     :param learned: labelled frames that were there when its committee was trained.
     :param labels: new labels by origin; ``refused`` by reason.
     :param cost: core-hours by part.
+    :param relative: w, eV/Å, where deviations d and levels are those of d·w/(F + w), F the rms force of the frame.
     """
 
     number: int
@@ -62,6 +63,7 @@ class Iteration:
     labels: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     cost: dict[str, float] = field(default_factory=dict)
+    relative: float | None = None
 
 
 def draw_stages(axes: Any, iterations: Sequence[Iteration], named: bool = True) -> None:
@@ -159,7 +161,13 @@ def deviation_course_figure(iterations: Sequence[Iteration]) -> Figure:
     axes.set_yscale('log')
     axes.set_ylim(low, high)
     plain_ticks(axes.yaxis)
-    axes.set_ylabel('Largest force deviation (eV/Å)')
+    relative = {iteration.relative for iteration in drawn}
+    scaled = (
+        ''
+        if relative == {None}
+        else '\n× w/(F + w), w = ' + ', '.join(f'{w or "∞"}' for w in sorted(relative, key=str))
+    )
+    axes.set_ylabel(f'Largest force deviation (eV/Å){scaled}')
     axes.set_xlabel('Iteration')
     draw_stages(axes, drawn)
     figure.legend(*_class_handles(axes), loc='outside lower center', ncols=6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from aiida_glassion.analysis.result import Curve
 from aiida_glassion.report.figures.style import (
     COLOURS,
+    GREY,
     PAGE_WIDTH,
     draw_curve,
     element_colour,
@@ -28,6 +30,8 @@ FloatArray = npt.NDArray[np.floating[Any]]
 Series = Mapping[str, Mapping[str, Curve]]
 """Curves by name, of each trajectory by its name."""
 
+CLEAR = {'frameon': True, 'framealpha': 0.8, 'edgecolor': 'none', 'facecolor': 'white'}
+"""Of a legend that lies over lines."""
 LINES = ('-', '--', '-.', ':')
 _MOST_LINES = 8
 _NOISE, _WIDEST = 0.03, 0.1
@@ -145,12 +149,17 @@ def smoothed(curve: Curve) -> Curve:
 
 
 def families(curves: Mapping[str, Curve]) -> list[list[str]]:
-    """Names of the curves that share both axes and the beginning of their names, so that they fit into one panel."""
+    """Names of the curves of one quantity, of this element and that, which fit into one panel."""
     found: dict[tuple[str, ...], list[str]] = {}
     for name, curve in curves.items():
-        key = (name.split('_')[0], curve.x_name, curve.x_unit, curve.y_name, curve.y_unit)
-        found.setdefault(key, []).append(name)
-    return [members[start : start + _MOST_LINES] for members in found.values() for start in range(0, len(members), 8)]
+        found.setdefault((family_name(name), curve.x_name, curve.x_unit, curve.y_unit), []).append(name)
+    most = _MOST_LINES
+    return [members[start : start + most] for members in found.values() for start in range(0, len(members), most)]
+
+
+def family_name(name: str) -> str:
+    """Name of a curve without the elements that it is of: ``share_Na`` is ``share``."""
+    return re.sub(r'(_[A-Z][a-z]?)+$', '', name)
 
 
 @styled
@@ -177,26 +186,29 @@ def draw_family(axes: Any, series: Series, members: Sequence[str]) -> None:
     colours = family_colours(members)
     for number, name in enumerate(members):
         for style, (label, curve) in enumerate(curves_named(series, name).items()):
-            text = short_name(name) if len(series) == 1 else f'{short_name(name)}, {label}'
+            own = name.removeprefix(family_name(name)).strip('_').replace('_', '–') or 'all'
+            text = own if len(series) == 1 else f'{own}, {label}'
             line = {'linestyle': LINES[style % len(LINES)], 'linewidth': 1.3, 'label': text}
             draw_curve(axes, curve.x, curve.y, curve.error, colours[number], **line)
             axes.set_xlabel(axis_label(curve.x_name, curve.x_unit))
-            axes.set_ylabel(axis_label(curve.y_name, curve.y_unit))
+            symbol = curve.y_name if len(members) == 1 else re.sub(r'_[A-Z][a-z]?', '', curve.y_name)
+            axes.set_ylabel(axis_label(symbol, curve.y_unit))
             start, end = extent(curve)
             low, high = min(low, start), max(high, end)
     if low < high:
         axes.set_xlim(low, high)
     if len(members) > 1 or len(series) > 1:
-        axes.legend(loc='best', fontsize=7.5, ncols=2 if len(members) > 4 else 1)
-    title = members[0].split('_')[0] if len(members) > 1 else members[0].replace('_', ' ')
+        axes.legend(loc='best', fontsize=7.5, ncols=2 if len(members) > 4 else 1, **CLEAR)
+    title = (family_name(members[0]) if len(members) > 1 else members[0]).replace('_', ' ')
     axes.set_title(title[:1].upper() + title[1:])
 
 
 def family_colours(members: Sequence[str]) -> list[str]:
     """Colours of elements where the curves are of elements, else of the palette."""
-    elements = tuple(name.rpartition('_')[2] for name in members)
-    if all(name[:1].isupper() and len(name) <= 2 for name in elements) and len(set(elements)) == len(elements):
-        return [element_colour(element, elements) for element in elements]
+    elements = tuple(name.removeprefix(family_name(name)).strip('_') for name in members)
+    known = tuple(name for name in elements if name[:1].isupper() and len(name) <= 2)
+    if known and len(known) >= len(members) - 1 and len(set(elements)) == len(elements):
+        return [element_colour(name, known) if name in known else GREY for name in elements]
     return [colour_of(number) for number in range(len(members))]
 
 

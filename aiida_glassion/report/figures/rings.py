@@ -35,8 +35,8 @@ def draw_rings(axes: Any, series: Series, names: list[str]) -> None:
         if curve.error is not None:
             axes.errorbar(place, curve.y, curve.error, fmt='none', ecolor='#202020', elinewidth=0.8, capsize=1.5)
         seen += list(at[np.asarray(curve.y) > _LEAST_SHOWN])
-        axes.set_xlabel(axis_label(curve.x_name, curve.x_unit))
-        axes.set_ylabel(axis_label(curve.y_name, curve.y_unit))
+        axes.set_xlabel('Formers in a ring' if curve.x_name == 'n' else axis_label(curve.x_name, curve.x_unit))
+        axes.set_ylabel(axis_label(curve.y_name, curve.y_unit).capitalize())
     if seen:
         axes.set_xlim(min(seen) - 0.7, max(seen) + 0.7)
         axes.set_xticks(np.arange(int(min(seen)), int(max(seen)) + 1))

@@ -121,7 +121,7 @@ def bond_curves(series: Series) -> list[str]:
 
 def _overlay(axes: Any, overlay: Overlay) -> None:
     draw_overlay(axes, overlay)
-    axes.legend(fontsize=7, loc='center right')
+    axes.legend(fontsize=7, loc='center right', bbox_to_anchor=(1.0, 0.34))
 
 
 def _total(axes: Any, series: Series, name: str) -> None:
