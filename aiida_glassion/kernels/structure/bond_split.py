@@ -21,6 +21,8 @@ _LEAST_DIP = 0.1
 """The minimum must lie below the lower of its two maxima by this share of it, at the least …"""
 _LEAST_SIGNAL = 4.0
 """… and by so many standard deviations of the number of bonds counted there."""
+_LEAST_SHARE = 0.05
+"""Each side holds this share of the bonds at the least (choice): a few defects do not make a second length."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def split_lengths(edges: FloatArray, counts: IntArray) -> LengthSplit | None:
 
     :param edges: (n_bins + 1,), Å, evenly spaced, up to the cut-off of the bond.
     :param counts: (n_bins,), bonds by length, of all frames.
-    :returns: None where the shell has one maximum, or where the dip may be chance.
+    :returns: None where the shell has one maximum, one side holds hardly any bonds, or the dip may be chance.
     :raises ValueError: the shapes do not fit.
     """
     from scipy.ndimage import gaussian_filter1d
@@ -68,13 +70,13 @@ def split_lengths(edges: FloatArray, counts: IntArray) -> LengthSplit | None:
             lower = min(density[low], density[high])
             dip = lower - density[at]
             noise = np.sqrt(density[at] * centres[at] ** 2 * resolution + 1.0) / (centres[at] ** 2 * resolution)
-            if dip > deepest and dip > _LEAST_DIP * lower and dip > _LEAST_SIGNAL * noise:
+            share = counts[:at].sum() / counts.sum()
+            enough = _LEAST_SHARE <= share <= 1 - _LEAST_SHARE
+            if enough and dip > deepest and dip > _LEAST_DIP * lower and dip > _LEAST_SIGNAL * noise:
                 deepest = dip
                 flat = np.flatnonzero(density[low : high + 1] <= density[at] + 0.02 * dip) + low
                 middle = (centres[flat[0]] + centres[flat[-1]]) / 2
-                best = LengthSplit(
-                    float(middle), float(centres[low]), float(centres[high]), float(density[at] / lower)
-                )
+                best = LengthSplit(float(middle), float(centres[low]), float(centres[high]), float(density[at] / lower))
     return best
 
 
@@ -114,8 +116,8 @@ def short_and_long(counts: IntArray) -> dict[str, Any]:
     """What the centres have at one edge of :func:`bonds_by_length`.
 
     :param counts: (MOST_BONDS + 1, MOST_BONDS + 1), centres by number of short bonds and of all.
-    :returns: ``short``, ``long``: mean numbers per centre; ``distribution``: share of the centres by ``1+4`` (one short,
-        four long), only what occurs.
+    :returns: ``short``, ``long``: mean numbers per centre; ``distribution``: share of the centres by ``1+4`` (one
+        short, four long), only what occurs.
     """
     total = counts.sum()
     if not total:
@@ -126,6 +128,7 @@ def short_and_long(counts: IntArray) -> dict[str, Any]:
         'short': float((weights * k).sum()),
         'long': float((weights * (n - k)).sum()),
         'distribution': {
-            f'{int(a)}+{int(b - a)}': float(w) for a, b, w in sorted(zip(k, n, weights, strict=True), key=lambda e: -e[2])
+            f'{int(a)}+{int(b - a)}': float(w)
+            for a, b, w in sorted(zip(k, n, weights, strict=True), key=lambda e: -e[2])
         },
     }

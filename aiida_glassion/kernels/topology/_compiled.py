@@ -110,7 +110,7 @@ def _near(n_nodes: int, room: int, most_links: int) -> Near:
 
 @numba.njit(cache=True, nogil=True)
 def _add(near: Near, node: int, image: int, depth: int) -> int:
-    n = near.size[0]
+    n: int = near.size[0]
     near.node[n] = node
     near.image[n] = image
     near.depth[n] = depth
@@ -159,14 +159,15 @@ def _follow(near: Near, net: Net, k: int, add: bool) -> bool:
 def _before(near: Near, k: int, other: int) -> bool:
     """An order of all nodes and images that no translation changes."""
     if near.node[k] != near.node[other]:
-        return near.node[k] < near.node[other]
-    return near.image[k] < near.image[other]
+        return bool(near.node[k] < near.node[other])
+    return bool(near.image[k] < near.image[other])
 
 
 @numba.njit(cache=True, nogil=True)
 def _mixed(key: np.uint64, value: int) -> np.uint64:
     key = (key ^ np.uint64(value)) * np.uint64(0x9E3779B97F4A7C15)
-    return key ^ (key >> np.uint64(29))
+    mixed: np.uint64 = key ^ (key >> np.uint64(29))
+    return mixed
 
 
 @numba.njit(cache=True, nogil=True)
@@ -334,9 +335,7 @@ def _uses_twice(near: Near, net: Net, ring: IntArray, n: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def shortest_rings(
-    net: Net, largest: int, guttman: bool, crowded: bool
-) -> tuple[int, IntArray, IntArray, IntArray]:
+def shortest_rings(net: Net, largest: int, guttman: bool, crowded: bool) -> tuple[int, IntArray, IntArray, IntArray]:
     """Rings by King, or by Guttman.
 
     :param largest: size in nodes.
@@ -566,7 +565,7 @@ def _forget(around: Around, size: int) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _row(near: Near, net: Net, around: Around, k: int, reach: int) -> int:
-    row = around.row_of[k]
+    row: int = around.row_of[k]
     if row < 0:
         row = around.n_rows[0]
         around.n_rows[0] = row + 1

@@ -110,6 +110,29 @@ def network_links(
     return _collect(n_atoms, is_node, first, second, image, via, via_image)
 
 
+def explicit_links(n_nodes: int, first: IntArray, second: IntArray, images: IntArray) -> Links:
+    """Links that are known, without positions.
+
+    :param n_nodes: number of nodes, all atoms of the configuration.
+    :param first: (n_links,), one end of each link.
+    :param second: (n_links,), the other end.
+    :param images: (n_links, 3), image of the cell in which the second end lies as seen from the first.
+    :raises ValueError: a shape does not fit, an end is no node, or a node is linked to itself.
+    """
+    first, second = np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)
+    images = np.asarray(images, dtype=np.int64)
+    if first.ndim != 1 or second.shape != first.shape or images.shape != (len(first), 3):
+        raise ValueError(f'links: shapes {first.shape}, {second.shape}, {images.shape}, expected (n,), (n,), (n, 3)')
+    if len(first) and not 0 <= min(first.min(), second.min()) <= max(first.max(), second.max()) < n_nodes:
+        raise ValueError(f'links: an end is not among the nodes 0 … {n_nodes - 1}')
+    if ((first == second) & ~images.any(axis=1)).any():
+        raise ValueError(f'links: node {int(first[(first == second) & ~images.any(axis=1)][0])} is linked to itself')
+    packed = (images[:, 0] * _DIGIT + images[:, 1]) * _DIGIT + images[:, 2]
+    both = np.concatenate([first, second]), np.concatenate([second, first]), np.concatenate([packed, -packed])
+    via = np.full(len(both[0]), DIRECT)
+    return _collect(n_nodes, np.ones(n_nodes, dtype=bool), *both, via, np.zeros_like(via))
+
+
 def _collect(
     n_atoms: int,
     is_node: BoolArray,
@@ -134,9 +157,9 @@ def _collect(
         n_atoms,
         nodes,
         offsets.astype(np.int64),
-        second[starts],
-        image[starts],
+        np.asarray(second[starts], dtype=np.int64),
+        np.asarray(image[starts], dtype=np.int64),
         alone,
-        via_image[order][starts],
+        np.asarray(via_image[order][starts], dtype=np.int64),
         multiplicity,
     )

@@ -1,4 +1,4 @@
-"""Rings of a network: closed paths of nodes and links, by the definitions of King, of Guttman, or without a shortcut."""
+"""Rings of a network: closed paths of nodes and links, by King, by Guttman, or without a shortcut."""
 
 from __future__ import annotations
 
@@ -128,9 +128,7 @@ def find_rings(links: Links, criterion: str = 'king', largest: int = 12) -> Ring
     counts[2] += int(doubled.sum()) // 2
     through[:, 2] += of_node
     found[:, 2] += of_node
-    return Rings(
-        criterion, len(links.nodes), links.nodes, counts, _by_atom(through, links), _by_atom(found, links)
-    )
+    return Rings(criterion, len(links.nodes), links.nodes, counts, _by_atom(through, links), _by_atom(found, links))
 
 
 def _by_atom(values: npt.NDArray[np.int64], links: Links) -> npt.NDArray[np.int64]:
