@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aiida_glassion.kernels.structure._cells import grid_of_cells, neighbours_by_cells
 from aiida_glassion.kernels.structure._columns import build_columns, periodic_cell, turned_frame
 from aiida_glassion.kernels.structure._compiled import list_neighbours
 
@@ -72,7 +73,11 @@ def neighbour_list(
     largest = float(limits.max(initial=0.0))
     if len(positions) == 0 or largest == 0.0:
         return _empty(len(positions))
-    turned, frame = turned_frame(periodic_cell(positions, cell, pbc, largest))
+    full = periodic_cell(positions, cell, pbc, largest)
+    shape = grid_of_cells(full, largest, len(positions))
+    if shape is not None:
+        return NeighbourList(*neighbours_by_cells(positions, full, shape, types, limits**2))
+    turned, frame = turned_frame(full)
     columns = build_columns(positions, turned, frame, largest)
     squares, back = limits**2, np.ascontiguousarray(frame.T)
     first, second = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int32)
