@@ -18,6 +18,15 @@ class LearningRecords(WorkChain):
     Only as many records stay at hand as a decision looks at: its cost does not grow with their number.
     """
 
+    _n_linked: int | None = None
+
+    def update_outputs(self) -> None:
+        """Attach new outputs, where there are any: at every step AiiDA would read all links that the node has."""
+        n_outputs = len(self._flat_outputs())
+        if n_outputs != self._n_linked:
+            super().update_outputs()
+            self._n_linked = n_outputs
+
     def _keep_record(self, node: orm.Dict) -> None:
         """Hand the record of an iteration out and remember it."""
         record = node.get_dict()
