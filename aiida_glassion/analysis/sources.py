@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -83,6 +83,43 @@ def of_frames(frames: Frames, name: str = 'frames', unwrapped: bool | None = Non
     if not frames.n_frames or not frames.n_atoms:
         raise ValueError(f'{name}: {frames.n_frames} frames of {frames.n_atoms} atoms, expected at least one of each')
     return ArraySource(name, frames.n_frames, unwrapped, frames=frames)
+
+
+@dataclass(eq=False)
+class JoinedSource(FrameSource):
+    """Several files one after the other, as one trajectory."""
+
+    parts: list[FrameSource] = field(kw_only=True)
+
+    def read(self, indices: range) -> Frames:
+        """Some frames, which may come from several files."""
+        found: list[Frames] = []
+        before = 0
+        for part in self.parts:
+            inside = [index - before for index in indices if before <= index < before + (part.n_frames or 0)]
+            if inside:
+                frames = part.read(range(inside[0], inside[-1] + 1, indices.step))
+                if found and frames.symbols != found[0].symbols:
+                    raise ValueError(f'{part.name}: other atoms than in {self.parts[0].name}, or another order of them')
+                found.append(frames)
+            before += part.n_frames or 0
+        return Frames.concatenate(found)
+
+
+def join_sources(parts: Sequence[FrameSource]) -> FrameSource:
+    """One trajectory of several, in the given order; no frame is left out where one begins with the last of another.
+
+    :raises ValueError: none given.
+    """
+    if not parts:
+        raise ValueError('no file given')
+    if len(parts) == 1:
+        return parts[0]
+    told = [part.unwrapped for part in parts]
+    unwrapped = False if False in told else None if None in told else True
+    name = f'{parts[0].name} … {parts[-1].name}'
+    warnings = [text for part in parts for text in part.warnings]
+    return JoinedSource(name, sum(part.n_frames or 0 for part in parts), unwrapped, warnings, parts=list(parts))
 
 
 class _Reader(Protocol):

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +58,7 @@ def read(folder: str | Path) -> Outcome:
         raise FileNotFoundError(
             f'{folder}: no outcome of an analysis: {Path(error.filename).name} is missing'
         ) from None
-    except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
+    except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
         raise ValueError(f'{folder}: the outcome cannot be read: {type(error).__name__}: {error}') from error
 
 
@@ -159,7 +160,11 @@ def curve_arrays(results: Mapping[str, Result]) -> dict[str, npt.NDArray[Any]]:
 
 def curve_csv(curve: Curve) -> str:
     """One curve as text: lines of ``#`` say what it is, then columns; numbers are read back exactly."""
-    head = [f'# {curve.y_name} ({curve.y_unit}) over {curve.x_name} ({curve.x_unit})']
+    named = [
+        f'{name} ({unit})' if unit else name
+        for name, unit in ((curve.y_name, curve.y_unit), (curve.x_name, curve.x_unit))
+    ]
+    head = [f'# {named[0]} over {named[1]}']
     if curve.convention:
         head.append(f'# convention: {curve.convention}')
     head += [f'# {key}: {json.dumps(_plain(value), ensure_ascii=False)}' for key, value in curve.about.items()]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from aiida_glassion.frames import Frames
 
@@ -28,8 +29,7 @@ class ArrayFolder:
         about: dict[str, Any] = {}
         try:
             about = json.loads((path / ABOUT).read_text(encoding='utf-8'))
-            self._positions = np.load(path / POSITIONS, mmap_mode='r', allow_pickle=False)
-            self._cells = np.load(path / CELLS, mmap_mode='r', allow_pickle=False)
+            positions, cells = self._mapped()
             self._symbols = tuple(str(symbol) for symbol in about['symbols'])
             a, b, c = (bool(axis) for axis in about.get('pbc', (True, True, True)))
         except FileNotFoundError as error:
@@ -38,28 +38,35 @@ class ArrayFolder:
             raise ValueError(f'{path}: the arrays cannot be read: {type(error).__name__}: {error}') from error
         self.pbc = (a, b, c)
         self.unwrapped: bool | None = about.get('unwrapped')
-        expected = (len(self._positions), len(self._symbols), 3)
-        if self._positions.shape != expected or 0 in expected:
-            raise ValueError(f'{path / POSITIONS}: shape {self._positions.shape}, expected {expected}, none of them 0')
-        if self._cells.shape != (len(self._positions), 3, 3):
-            raise ValueError(f'{path / CELLS}: shape {self._cells.shape}, expected ({len(self._positions)}, 3, 3)')
+        self._n_frames = len(positions)
+        expected = (self._n_frames, len(self._symbols), 3)
+        if positions.shape != expected or 0 in expected:
+            raise ValueError(f'{path / POSITIONS}: shape {positions.shape}, expected {expected}, none of them 0')
+        if cells.shape != (self._n_frames, 3, 3):
+            raise ValueError(f'{path / CELLS}: shape {cells.shape}, expected ({self._n_frames}, 3, 3)')
 
     @property
     def n_frames(self) -> int:
         """Number of frames."""
-        return len(self._positions)
+        return self._n_frames
+
+    def _mapped(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        positions = np.load(self.path / POSITIONS, mmap_mode='r', allow_pickle=False)
+        return positions, np.load(self.path / CELLS, mmap_mode='r', allow_pickle=False)
 
     def read(self, indices: range) -> Frames:
         """Some frames.
 
         :raises ValueError: not finite, or a cell without volume; names the folder and the frames.
         """
+        # mapped anew each time, because pages that were read count as memory until they are let go
+        positions, cells = self._mapped()
         chosen = slice(indices.start, indices.stop, indices.step)
         try:
             return Frames(
                 self._symbols,
-                np.array(self._positions[chosen], dtype=np.float64),
-                np.array(self._cells[chosen], dtype=np.float64),
+                np.array(positions[chosen], dtype=np.float64),
+                np.array(cells[chosen], dtype=np.float64),
                 self.pbc,
             )
         except ValueError as error:
