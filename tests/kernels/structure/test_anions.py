@@ -7,7 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from aiida_glassion.kernels.structure.anions import CLASSES, MANY, THIOPHOSPHATE, default_cutoffs, speciate
+from aiida_glassion.kernels.structure.anions import (
+    CLASSES,
+    MANY,
+    THIOPHOSPHATE,
+    default_cutoffs,
+    speciate,
+    speciate_bonds,
+)
 from aiida_glassion.kernels.structure.neighbours import neighbour_list
 
 TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
@@ -298,3 +305,48 @@ def test_shapes_are_checked():
         speciate(np.zeros((2, 2)), np.eye(3), np.zeros(2, dtype=int), ('P', 'S'), THIOPHOSPHATE)
     with pytest.raises(ValueError, match='types'):
         speciate(np.zeros((2, 3)), np.eye(3), np.zeros(3, dtype=int), ('P', 'S'), THIOPHOSPHATE)
+
+
+def test_terminal_and_bridging_anions_of_each_unit():
+    """(PS3)2O beside PS4 and a free S–S: units with their anions, shares of clusters, pairs of anions."""
+    left = TETRAHEDRON * np.array([1.6, BOND, BOND, BOND])[:, None]
+    centre = 2 * left[0]
+    bridged = np.vstack([np.zeros(3), left, centre, centre - left[1:]])
+    symbols, alone = ps4()
+    positions = np.vstack([bridged, alone + 15, [[-12, 0, 0], [-10, 0, 0]]])
+    symbols = ['P', 'O', *['S'] * 3, 'P', *['S'] * 3, *symbols, 'S', 'S']
+    found = species(symbols, positions, 60 * np.eye(3), cutoffs={**CUTOFFS, ('O', 'P'): 2.0})
+    details = found.detailed_summary()
+    assert details['units'] == {
+        'P': {
+            'PS3O': {
+                'share': pytest.approx(2 / 3),
+                'terminal_O': 0, 'bridging_O': 1, 'terminal_S': 3, 'bridging_S': 0,
+            },
+            'PS4': {'share': pytest.approx(1 / 3), 'terminal_S': 4, 'bridging_S': 0},
+        }
+    }  # fmt: skip
+    assert details['cluster_shares'] == {'P2S6O': 0.5, 'PS4': 0.5}
+    assert details['free_anions'] == {'O': 0, 'S': pytest.approx(2 / 12)}
+    assert (details['anion_pairs'], details['former_pairs']) == ({'S-S': 1}, {})
+    assert details['formers_per_cluster'] == 1.5
+    assert found.terminal[:2].sum(axis=1).tolist() == [3, 0]
+    assert species(*p2s6()).detailed_summary()['former_pairs'] == {'P-P': 1}
+    json.dumps(details)
+
+
+def test_bonds_found_before_give_the_same():
+    symbols, positions = p2s7()
+    elements, types = ('P', 'S'), np.array([int(symbol == 'S') for symbol in symbols])
+    positions = positions + 1.0
+    bonds = neighbour_list(positions, TRICLINIC, np.array([[2.6, 2.5], [2.5, 2.4]]), types)
+    found = speciate_bonds(bonds, positions, TRICLINIC, types, elements)
+    assert found.cluster_counts == {'P2S7': 1}
+    assert found.labels.tolist() == species(symbols, positions, shift=(0, 0, 0)).labels.tolist()
+
+
+def test_nothing_to_classify():
+    bonds = neighbour_list(np.zeros((0, 3)), np.eye(3), 1.0)
+    found = speciate_bonds(bonds, np.zeros((0, 3)), np.eye(3), np.zeros(0, int), ('P', 'S'))
+    assert found.detailed_summary()['formers_per_cluster'] is None
+    assert found.cluster_counts == {}

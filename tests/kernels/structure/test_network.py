@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aiida_glassion.kernels.structure.neighbours import neighbour_list
-from aiida_glassion.kernels.structure.network import analyse_network
+from aiida_glassion.kernels.structure.network import analyse_network, bridge_shares
 
 TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
 
@@ -207,3 +207,35 @@ def test_without_formers_or_atoms():
 def test_refuses(choice, match):
     with pytest.raises(ValueError, match=match):
         network_of(*cristobalite(), **choice)
+
+
+def test_bridges_by_the_formers_that_they_join():
+    """P–O–B, twice P–O–P, and a tricluster of Al and two Si: shares, and what chance would give."""
+    positions, symbols = [], []
+    for i, ends in enumerate([('P', 'B'), ('P', 'P'), ('P', 'P')]):
+        symbols += [ends[0], 'O', ends[1]]
+        positions += [[6 * i, 0, 0], [6 * i + 1.5, 0, 0], [6 * i + 3, 0, 0]]
+    elements = ('B', 'O', 'P')
+    types = np.array([elements.index(symbol) for symbol in symbols])
+    bonds = neighbour_list(np.array(positions, float), 30 * np.eye(3), 1.8)
+    network = analyse_network(bonds, types, elements)
+    found = bridge_shares(bonds, network)
+    assert {name: entry['share'] for name, entry in found.items()} == pytest.approx(
+        {'B-O-B': 0, 'B-O-P': 1 / 3, 'P-O-P': 2 / 3}
+    )
+    assert found['B-O-P']['at_random'] == pytest.approx(2 * 1 / 6 * 5 / 6)
+    assert sum(entry['at_random'] for entry in found.values()) == pytest.approx(1)
+    around = 1.7 * np.array([[1, 0, 0], [-0.5, np.sqrt(3) / 2, 0], [-0.5, -np.sqrt(3) / 2, 0]])
+    elements, types = ('Al', 'O', 'Si'), np.array([1, 0, 2, 2])
+    bonds = neighbour_list(np.vstack([[[0, 0, 0]], around]) + 5, 12 * np.eye(3), 2.0)
+    shares = {name: e['share'] for name, e in bridge_shares(bonds, analyse_network(bonds, types, elements)).items()}
+    assert shares == pytest.approx({'Al-O-Al': 0, 'Al-O-Si': 2 / 3, 'Si-O-Si': 1 / 3})
+
+
+def test_labels_by_atom():
+    left = 1.6 * TETRAHEDRON
+    positions = np.vstack([[[0, 0, 0]], left, [2 * left[0]], [[-6, -6, -6]], [[6, 6, -6]]]) + 8
+    found = network_of(['Si', *['O'] * 4, 'Si', 'O', 'Na'], positions, 20 * np.eye(3))
+    assert found.labels.tolist() == [
+        'Q1 Si', 'bridging O', *['non-bridging O'] * 3, 'Q1 Si', 'free O', 'Na'
+    ]  # fmt: skip
