@@ -47,10 +47,10 @@ def graphene():
 
 KNOWN = {
     # the vertex symbols of these nets (six angles of two six-rings each in diamond) say what is found from a node
-    'diamond': (lambda: bulk('C', 'diamond', 3.57), 1.7, ['C'], None, dict.fromkeys(CRITERIA, {6: (2, 12)})),
-    'graphene': (graphene, 1.6, ['C'], None, dict.fromkeys(CRITERIA, {6: (0.5, 3)})),
-    'cristobalite': (cristobalite, 2.0, ['Si'], ['O'], dict.fromkeys(CRITERIA, {6: (2, 12)})),
-    # in α-quartz six-rings close four of the six angles (1 + 1 + 2 + 2), 40 eight-rings without shortcut meet in each Si
+    'diamond': (lambda: bulk('C', 'diamond', 3.57), 1.7, ['C'], None, {key: {6: (2, 12)} for key in CRITERIA}),
+    'graphene': (graphene, 1.6, ['C'], None, {key: {6: (0.5, 3)} for key in CRITERIA}),
+    'cristobalite': (cristobalite, 2.0, ['Si'], ['O'], {key: {6: (2, 12)} for key in CRITERIA}),
+    # in α-quartz six-rings close four of the six angles (1 + 1 + 2 + 2); 40 eight-rings without shortcut meet in a Si
     'quartz': (
         quartz,
         2.0,
@@ -58,7 +58,7 @@ KNOWN = {
         ['O'],
         {'king': {6: (1, 6), 8: (7, 18)}, 'guttman': {6: (1, 6)}, 'primitive': {6: (1, 6), 8: (5, 40)}},
     ),
-    # squares, and hexagons around the diagonals of the cubes; straight angles close by rectangles, which have a shortcut
+    # squares, and hexagons around the diagonals of cubes; straight angles close by rectangles, which have a shortcut
     'rock salt': (
         lambda: bulk('NaCl', 'rocksalt', 5.6),
         3.0,
