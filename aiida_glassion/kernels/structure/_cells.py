@@ -63,6 +63,8 @@ def neighbours_by_cells(
             wrapped, place, starts, who, shape, cell, types, squares, first, second, vectors, distances, offsets
         )
         if found <= room:
+            if 3 * found > room:
+                return first[:found], second[:found], vectors[:found], distances[:found], offsets
             return (
                 first[:found].copy(),
                 second[:found].copy(),

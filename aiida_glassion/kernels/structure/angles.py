@@ -144,22 +144,29 @@ def _histograms(
 ) -> None:
     """Fill the histograms, and the sums of the angles and of their squares, degrees, by kind of angle."""
     n_bins = counts.shape[1]
+    per_degree = n_bins / 180.0
+    most = 0
+    for atom in range(len(offsets) - 1):
+        most = max(most, offsets[atom + 1] - offsets[atom])
+    units = np.empty((most, 3))
     wanted = np.zeros(len(kinds), dtype=np.bool_)
     for centre in range(len(kinds)):
         wanted[centre] = kinds[centre].max() >= 0
     for atom in range(len(offsets) - 1):
         if not wanted[types[atom]]:
             continue
-        start, stop = offsets[atom], offsets[atom + 1]
-        for i in range(start, stop):
-            ends = kinds[types[atom], types[neighbours[i]]]
-            for j in range(i + 1, stop):
-                kind = ends[types[neighbours[j]]]
+        start, number = offsets[atom], offsets[atom + 1] - offsets[atom]
+        for i in range(number):
+            for axis in range(3):
+                units[i, axis] = vectors[start + i, axis] / distances[start + i]
+        for i in range(number):
+            ends = kinds[types[atom], types[neighbours[start + i]]]
+            for j in range(i + 1, number):
+                kind = ends[types[neighbours[start + j]]]
                 if kind < 0:
                     continue
-                dot = vectors[i, 0] * vectors[j, 0] + vectors[i, 1] * vectors[j, 1] + vectors[i, 2] * vectors[j, 2]
-                cosine = min(1.0, max(-1.0, dot / (distances[i] * distances[j])))
-                angle = np.degrees(np.arccos(cosine))
-                counts[kind, min(n_bins - 1, int(angle / 180.0 * n_bins))] += 1
+                cosine = units[i, 0] * units[j, 0] + units[i, 1] * units[j, 1] + units[i, 2] * units[j, 2]
+                angle = np.degrees(np.arccos(min(1.0, max(-1.0, cosine))))
+                counts[kind, min(n_bins - 1, int(angle * per_degree))] += 1
                 sums[kind, 0] += angle
                 sums[kind, 1] += angle * angle
