@@ -222,8 +222,8 @@ def _known_range(experiment: Experiment, curve: Curve) -> tuple[float, float]:
 def _simulated(experiment: Experiment, curve: Curve, x: FloatArray) -> FloatArray:
     """The simulated curve in the quantity of the experiment, at its points."""
     fractions, amplitudes = composition_of(curve)
-    excess = (curve.y - 1.0) / ratio_of_norms(fractions, amplitudes, curve.about['normalisation'])
-    s = 1.0 + excess * ratio_of_norms(fractions, amplitudes, experiment.normalisation)
+    excess: FloatArray = (curve.y - 1.0) / ratio_of_norms(fractions, amplitudes, curve.about['normalisation'])
+    s: FloatArray = 1.0 + excess * ratio_of_norms(fractions, amplitudes, experiment.normalisation)
     s = broaden(curve.x, s, experiment.resolution)
     square, unit = square_of_mean(fractions, amplitudes), experiment.unit_of_y
     if experiment.in_real_space:

@@ -36,7 +36,7 @@ class PowderSettings(AnalysisSettings):
         what a crystallite as large as the cell would show.
     :param polarised: multiply by the polarisation factor of unpolarised X-rays.
     :param monochromator: degrees, its 2θ.
-    :param q_step: Å⁻¹, width of the shells of wave vectors.
+    :param q_step: Å⁻¹, width of the shells of wave vectors; lines are placed no finer.
     :param max_vectors: about so many wave vectors by frame at most; default all.
     :param seed: of their choice.
     """
@@ -48,7 +48,7 @@ class PowderSettings(AnalysisSettings):
     width: float | None = Field(None, gt=0)
     polarised: bool = False
     monochromator: float | None = Field(None, ge=0, lt=180)
-    q_step: float = Field(0.01, gt=0)
+    q_step: float = Field(0.002, gt=0)
     max_vectors: int | None = Field(None, ge=1)
     seed: int = Field(0, ge=0)
 

@@ -45,7 +45,7 @@ def read_measured_curve(path: str | Path, columns: tuple[int, ...] | None = None
 
     Columns may be parted by blanks, tabs, semicolons or commas; a comma is the decimal sign where columns are parted by
     something else and no number has a point. Lines that begin with one of ``# ! % // ' * @ &`` are comments. A header
-    without such a mark ends where two lines follow each other with the same number (two or more) of numbers.
+    without such a mark ends where a line of two or more numbers is followed by one of as many columns.
 
     :param path: of the file.
     :param columns: which are x, y and perhaps the error, from 0. Default the first two; with exactly three columns the
@@ -161,7 +161,7 @@ def _table(
         (
             index
             for index in range(len(values))
-            if all_numbers(index) > 1 and (index + 1 == len(values) or all_numbers(index + 1) == all_numbers(index))
+            if all_numbers(index) > 1 and (index + 1 == len(values) or len(values[index + 1][1]) == all_numbers(index))
         ),
         None,
     )

@@ -134,9 +134,10 @@ def broaden(q: FloatArray, s: FloatArray, sigma: float) -> FloatArray:
         raise ValueError(f'resolution: {sigma}, must not be negative')
     if sigma == 0:
         return s
-    cell = np.gradient(q) if len(q) > 1 else np.ones(1)
-    direct = np.exp(-((q[:, None] - q) ** 2) / (2 * sigma**2)) * cell
-    mirror = np.exp(-((q[:, None] + q) ** 2) / (2 * sigma**2)) * cell
-    kernel = (direct - mirror) / (direct + mirror).sum(axis=1, keepdims=True)
+    x = np.concatenate([[0.0], q])
+    weights = np.diff(x, append=x[-1]) / 2 + np.diff(x, prepend=0.0) / 2
+    direct = np.exp(-((q[:, None] - x) ** 2) / (2 * sigma**2)) * weights
+    mirror = np.exp(-((q[:, None] + x) ** 2) / (2 * sigma**2)) * weights
+    kernel = ((direct - mirror) / (direct + mirror).sum(axis=1, keepdims=True))[:, 1:]
     smooth: FloatArray = 1.0 + (q * (s - 1.0)) @ kernel.T / q
     return smooth
