@@ -142,3 +142,27 @@ def test_the_yaml_of_an_active_learning_makes_a_valid_builder(
     ports = builder.process_class.spec().inputs
     assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
     assert builder.metadata.label == 'Sodium silicate from its teacher'
+
+
+def test_the_yaml_of_an_analysis_makes_a_valid_builder(tmp_path, aiida_profile_clean, python_code):
+    module = load(ROOT / 'analysis' / 'launch.py')
+    content = yaml.safe_load((ROOT / 'analysis' / 'inputs.yaml').read_text()) | {'code': python_code.full_label}
+    glass = ROOT.parent / 'examples' / 'structure' / 'glass_1.extxyz'
+    (tmp_path / 'glass.extxyz').write_bytes(glass.read_bytes())
+    path = tmp_path / 'inputs.yaml'
+    path.write_text(yaml.safe_dump(content))
+    builder = module.builder(path)
+    ports = builder.process_class.spec().inputs
+    assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
+    assert builder.folder.filename == 'glass.extxyz'
+    assert builder.request['analyses']['scattering']['q_max'] == 20
+    path.write_text(yaml.safe_dump(content | {'data': '/scratch/run_7', 'files': ['dump.lammpstrj']}))
+    builder = module.builder(path)
+    assert builder.remote.get_remote_path() == '/scratch/run_7'
+    assert builder.remote.computer.uuid == python_code.computer.uuid
+    path.write_text(yaml.safe_dump(content | {'data': 'no.extxyz'}))
+    with pytest.raises(ValueError, match=r'data: there is no file .*no\.extxyz'):
+        module.builder(path)
+    path.write_text(yaml.safe_dump(content | {'requests': {}}))
+    with pytest.raises(ValueError, match='unknown requests; known are'):
+        module.builder(path)

@@ -31,6 +31,7 @@ TITLES = {
 
 _LEAST_SHARE = 5e-4
 _MOST_COLUMNS = 7
+_ROUND_OFF = 1e-9
 _NOT_SHOWN = frozenset(
     {
         *('threshold', 'n', 'n_frames', 'cutoffs', 'at_random', 'mean_connectivity', 'join', 'least_q', 'depth'),
@@ -42,6 +43,8 @@ _NOT_SHOWN = frozenset(
 _UNITS_BY_NAME = re.compile(r'([A-Za-z_][\w, ]*?)\s*:\s*([^;,]+)')
 _WORDS = {'xray': 'X-ray', 'r_chi': 'R_χ'}
 _SHARE = re.compile(r'fractions?\b|shares?\b')
+_SHARES = frozenset({'distribution', 'qn', 'anions', 'clusters', 'cluster_shares', 'formers_by_size', 'artefacts'})
+"""Keys under which there are shares of atoms."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,16 @@ def _one_of(text: str, key: str) -> str:
     return ''
 
 
+def _is_share(path: Sequence[str]) -> bool:
+    """Whether a number without a unit is a share."""
+    of_units = path[0] == 'units' and len(path) == 3
+    return bool(_SHARES.intersection(path)) or of_units or path[-1] == 'share' or path[-1].endswith('fraction')
+
+
 def number_text(number: Number) -> str:
     """A number with its error; a whole number without an error has no decimals."""
+    if number.error and number.error < _ROUND_OFF * abs(number.value):
+        number = Number(number.value)
     if not number.error and number.value == round(number.value) and abs(number.value) < 1e6:
         return f'{number.value:.0f}'.replace('-', '−')
     return format_number(number)
@@ -108,8 +119,9 @@ def entries_of(result: Result, everything: bool = False) -> list[Entry]:
     siblings = Counter(path[:-1] for path, _ in numbers)
     for path, number in numbers:
         unit = unit_of(result, path)
-        is_share = bool(_SHARE.match(unit))
+        is_share = bool(_SHARE.match(unit)) or (not unit and _is_share(path))
         rare = number.value < _LEAST_SHARE if is_share else number.value == 0 and siblings[path[:-1]] > 2
+        rare = rare and path[0] != 'artefacts'
         if not everything and (rare or _NOT_SHOWN.intersection(path)):
             continue
         found.append(Entry(path, number.scaled(100) if is_share else number, '%' if is_share else unit))
@@ -159,7 +171,7 @@ def compact_tables(result: Result) -> tuple[list[Matrix], list[Row]]:
             matrices.append(_matrix(title, table, columns))
         elif title and len(table) > 1 and len(columns) == 1:
             cells = {name: next(iter(entries.values())) for name, entries in table.items()}
-            text = ', '.join(f'{words(name)} {number_text(entry.number)}' for name, entry in cells.items())
+            text = ', '.join(f'{words(name)}: {number_text(entry.number)}' for name, entry in cells.items())
             rows.append(Row(' '.join(words(part) for part in title), members[0].unit, (text,)))
         else:
             rows += compact_rows(members)
@@ -196,7 +208,7 @@ def compact_rows(entries: Sequence[Entry]) -> Iterator[Row]:
         if len(members[0].path) == 1:
             yield Row(label, key[-1], (format_number(members[0].number),))
         else:
-            texts = (f'{words(entry.path[-1])} {number_text(entry.number)}' for entry in members)
+            texts = (f'{words(entry.path[-1])}: {number_text(entry.number)}' for entry in members)
             yield Row(label, key[-1], (', '.join(texts),))
 
 
