@@ -45,29 +45,34 @@ def fragment_sizes(numbers: IntArray, counted: BoolArray | None = None) -> npt.N
 
 @numba.njit(cache=True, nogil=True)
 def _joined(first: IntArray, second: IntArray, n_atoms: int) -> IntArray:
-    """Union by the lower number, ways halved while they are walked; then numbers without gaps.
+    """Rem's union, the two ways up spliced while they are walked (E. W. Dijkstra, A Discipline of Programming, 1976).
 
-    The parent of an atom never has a higher number than the atom, so that one pass upwards numbers all.
+    No parent has a higher number than its atom, so that one pass upwards numbers all in the end.
     """
-    parent = np.arange(n_atoms).astype(np.int32)
+    parent = np.arange(n_atoms).astype(np.uint32)
     for k in range(len(first)):
-        i, j = first[k], second[k]
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        while parent[j] != j:
-            parent[j] = parent[parent[j]]
-            j = parent[j]
-        if i < j:
-            parent[j] = i
-        else:
-            parent[i] = j
-    n = 0
+        i, j = np.uint32(first[k]), np.uint32(second[k])
+        p, q = parent[i], parent[j]
+        while p != q:
+            if p > q:
+                parent[i] = q
+                if i == p:
+                    break
+                i = p
+                p = parent[i]
+            else:
+                parent[j] = p
+                if j == q:
+                    break
+                j = q
+                q = parent[j]
+    n = np.uint32(0)
     for i in range(n_atoms):
         if parent[i] == i:
             parent[i] = n
-            n += 1
+            n += np.uint32(1)
         else:
             # the parent was numbered before, and now holds its number
             parent[i] = parent[parent[i]]
-    return parent
+    numbers: IntArray = parent.view(np.int32)
+    return numbers
