@@ -76,9 +76,7 @@ def main() -> None:
     packages = ('numpy', 'numba', 'dynasor')
     print('Python', platform.python_version(), *(f'· {name} {installed(name) or "absent"}' for name in packages))
     print(f'one thread each; medians of {arguments.repeats} runs in turn; same answers asserted\n')
-    print(
-        '| atoms | q_max Å⁻¹ | wave vectors | program | wall ms | CPU ms | G(q·atom)/s, CPU | CPU × ours | wall × ours |'
-    )
+    print('| atoms | q_max Å⁻¹ | vectors | program | wall ms | CPU ms | G(q·atom)/s, CPU | CPU × ours | wall × ours |')
     print('|---|---|---|---|---|---|---|---|---|')
     rng = np.random.default_rng(0)
     for n_atoms in arguments.sizes:
