@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> int:
         kind, message = error.args
     except MemoryError as error:
         kind, message = 'memory', str(error) or 'out of memory'
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         kind, message = 'data', str(error)
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -15,7 +15,8 @@ class Request(BaseModel):
     """A request; :func:`read_request` makes one from a plain dictionary.
 
     :param analyses: settings of each kind of analysis (a key of :data:`.KINDS`), all of them written out.
-    :param cutoffs: of bonds, Å, by pair of elements (``'Si-O'``), in place of what the survey finds.
+    :param cutoffs: of bonds, Å, by pair of elements (``'O-Si'``, alphabetical; :func:`read_request` takes either
+        order), in place of what the survey finds.
     :param first: index of the first frame that is taken, from 0.
     :param last: index of the last frame that may be taken; None: that of the trajectory.
     :param every: take every n-th frame.
@@ -109,7 +110,7 @@ def _cutoffs(given: Any) -> tuple[dict[str, float], list[str]]:
         elif isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 20:
             problems.append(f'cutoffs: {pair} is {value!r}, expected a distance in Å, between 0 and 20')
         else:
-            found[str(pair)] = float(value)
+            found['-'.join(sorted(elements))] = float(value)
     return found, problems
 
 

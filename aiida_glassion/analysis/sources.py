@@ -172,6 +172,13 @@ def open_source(path: str | Path, format: str | None = None, species: Mapping[st
             f'format: there is no {format!r}'
             + (f'; did you mean {near[0]}?' if near else f'; there are {", ".join(FORMATS)}')
         )
+    try:
+        return _opened(path, format, species)
+    except OSError as error:
+        raise ValueError(f'{path}: cannot be read: {error.strerror or error}') from error
+
+
+def _opened(path: Path, format: str, species: Mapping[str, str] | None) -> FrameSource:
     if format == 'extxyz':
         from aiida_glassion.formats.xyz_trajectory import XyzTrajectory
 

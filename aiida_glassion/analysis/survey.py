@@ -21,12 +21,17 @@ Pair = tuple[str, str]
 
 MOST_FRAMES = 20
 """At most so many frames are looked at, evenly spaced."""
+MOST_ATOMS = 1_000_000
+"""Fewer, where they would hold more atoms than this together; but two where there are two."""
+_LEAST_FRAMES = 2
 R_MAX, N_BINS = 10.0, 1000
 """Range (Å) and bins of the g(r) in which bonds are looked for."""
 
 
 def survey(source: FrameSource, request: Request) -> System:
-    """Look at up to 20 evenly spaced frames of those that are asked for, the first and the last among them.
+    """Look at up to 20 evenly spaced frames, of a million atoms in all, of those that are asked for.
+
+    The first and the last are among them.
 
     Bonds: a cation and an anion up to the first minimum of their g(r); P–S, P–P and pairs of formers or of anions as
     :func:`.default_cutoffs` says; any pair whose cut-off is given.
@@ -66,8 +71,11 @@ def widths(cells: FloatArray, pbc: tuple[bool, bool, bool] = (True, True, True))
 
 def _spaced(source: FrameSource, request: Request) -> Iterable[Frames]:
     taken = source.indices(request.first, request.last, request.every)
-    places = np.unique(np.linspace(0, len(taken) - 1, min(MOST_FRAMES, len(taken))).round().astype(int))
-    for place in places.tolist():
+    first = source.read(taken[:1])
+    yield first
+    most = max(_LEAST_FRAMES, min(MOST_FRAMES, MOST_ATOMS // first.n_atoms, len(taken)))
+    places = np.unique(np.linspace(0, len(taken) - 1, most).round().astype(int))
+    for place in places[1:].tolist():
         yield source.read(taken[place : place + 1])
 
 

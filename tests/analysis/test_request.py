@@ -26,6 +26,8 @@ def test_requests_that_mean_the_same_are_the_same():
         {'analyses': {'rdf': {'bin_width': 0.01}}, 'cutoffs': {}, 'every': 1},
     ]
     assert len({str(read_request(way).as_dict()) for way in ways}) == 1
+    pairs = ({'Si-O': 2.2, 'O-P': 2.0}, {'P-O': 2, 'O-Si': 2.2})
+    assert len({str(read_request({**ways[0], 'cutoffs': given}).as_dict()) for given in pairs}) == 1
     assert read_request(read_request(ways[0]).as_dict()) == read_request(ways[0])
 
 

@@ -7,6 +7,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
+from aiida_glassion.analysis import survey as survey_module
 from aiida_glassion.analysis.request import read_request
 from aiida_glassion.analysis.sources import ArraySource, of_frames
 from aiida_glassion.analysis.survey import MOST_FRAMES, survey, widths
@@ -69,6 +70,15 @@ def test_at_most_twenty_frames_are_read_the_first_and_the_last_among_them(monkey
     assert (seen[0], seen[-1]) == (3, 203)
     assert seen == sorted(set(seen))
     assert all(index % 2 for index in seen)
+
+
+def test_large_systems_are_looked_at_in_fewer_frames(monkeypatch):
+    frames = quartz()[[0] * 40]
+    monkeypatch.setattr(survey_module, 'MOST_ATOMS', 5 * 192)
+    assert survey(of_frames(frames), request()).n_surveyed == 5
+    monkeypatch.setattr(survey_module, 'MOST_ATOMS', 10)
+    assert survey(of_frames(frames), request()).n_surveyed == 2
+    assert survey(of_frames(frames[:1]), request()).n_surveyed == 1
 
 
 def test_widths_of_skewed_cells():
