@@ -15,13 +15,13 @@ Field = npt.NDArray[np.float32]
 
 _REACH = 1.0
 """Å beyond the surface of each atom to which distances are spread on the grid; what is farther asks a tree."""
-_MOST_VOXELS = 400_000_000
+_MOST_VOXELS = 100_000_000
 
 
 def grid_shape(cell: FloatArray, spacing: float) -> tuple[int, int, int]:
     """Number of grid points along each cell vector, at most ``spacing`` (Å) apart.
 
-    :raises ValueError: the spacing is not positive, or makes more than 4·10⁸ points.
+    :raises ValueError: the spacing is not positive, or makes more than 10⁸ points.
     """
     if not (np.isfinite(spacing) and spacing > 0):
         raise ValueError(f'spacing: {spacing}, expected a positive length in Å')

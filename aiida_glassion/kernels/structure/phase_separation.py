@@ -18,6 +18,8 @@ LARGEST_Q = 0.9
 """Å⁻¹: longer wave vectors than this see the first sharp diffraction peak, not phases."""
 _FEWEST = 9
 """Wave vectors at least, where the cell holds so many below the limit: (100) and (110) of a cube."""
+_BATCH, _ENOUGH = 200, 10
+"""Shuffles at a time, and how many of them must be as uneven as the glass to end: then p is far above any limit."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Fluctuation:
     :param p: share of random arrangements with at least this value. Flagging at p ≤ α is wrong for a share α of random
         arrangements, and for fewer of the glasses, which are more even than chance.
     :param limit: α.
-    :param threshold: the value that random arrangements exceed with probability α.
+    :param threshold: the value that random arrangements exceed with probability α (of shuffles: from the Gamma
+        distribution of their mean and variance).
     :param q_min: shortest of the wave vectors, Å⁻¹.
     :param q_max: longest of them, Å⁻¹.
     :param n_wave_vectors: q and −q counted once.
@@ -101,10 +104,13 @@ def composition_fluctuation(
     :param cell: (3, 3), Å.
     :param chosen: (n_atoms,), which of them are of one element.
     :param limit: p at or below which the composition counts as uneven; at least 1/(n_shuffles + 1).
-    :param n_shuffles: number of random arrangements.
+    :param n_shuffles: number of random arrangements at most; fewer where ten are soon as uneven (Besag and Clifford,
+        Biometrika 78, 301 (1991)).
     :param seed: of these.
     :raises ValueError: as :func:`density_fluctuation`, a shape does not fit, or too few shuffles for the limit.
     """
+    from scipy.stats import gamma
+
     r, box = _checked(positions, cell, limit)
     flags = np.asarray(chosen, dtype=np.float64)
     if flags.shape != (len(r),):
@@ -123,13 +129,14 @@ def composition_fluctuation(
 
     rng = np.random.default_rng(seed)
     value = float((((flags - share) @ waves) ** 2).sum() / norm)
-    by_chance: list[FloatArray] = []
-    for start in range(0, n_shuffles, 200):
-        dealt = rng.permuted(np.tile(flags - share, (min(200, n_shuffles - start), 1)), axis=1)
-        by_chance.append(((dealt @ waves) ** 2).sum(axis=1) / norm)
-    others = np.concatenate(by_chance)
-    p = (int((others >= value * (1 - 1e-9)).sum()) + 1) / (n_shuffles + 1)
-    threshold = float(np.quantile(others, 1 - limit))
+    others = np.empty(0)
+    while len(others) < n_shuffles and (others >= value * (1 - 1e-9)).sum() < _ENOUGH:
+        n = min(_BATCH, n_shuffles - len(others))
+        dealt = rng.permuted(np.tile(flags - share, (n, 1)), axis=1)
+        others = np.concatenate([others, ((dealt @ waves) ** 2).sum(axis=1) / norm])
+    p = (int((others >= value * (1 - 1e-9)).sum()) + 1) / (len(others) + 1)
+    mean, variance = float(others.mean()), float(others.var())
+    threshold = float(gamma.isf(limit, mean**2 / variance, scale=variance / mean))
     return Fluctuation(value, p, limit, threshold, float(q[0]), float(q[-1]), len(q), True)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
+from aiida_glassion.kernels.space import voids
 from aiida_glassion.kernels.space.cavities import find_cavities
 from aiida_glassion.kernels.space.distance_field import distances_at, grid_shape, surface_distances
 from aiida_glassion.kernels.space.voids import accessible_surface, find_voids, pore_radii, van_der_waals_radius
@@ -163,7 +164,7 @@ def test_pore_radii_of_two_spherical_pores():
     assert (only_large > 0).sum() == pytest.approx((covered > 2.5).sum(), rel=0.02)
 
 
-def test_pore_radii_against_all_spheres():
+def test_pore_radii_against_all_spheres(monkeypatch):
     rng = np.random.default_rng(8)
     positions = rng.random((8, 3)) @ TRICLINIC
     field = surface_distances(positions, TRICLINIC, np.full(8, 1.2), 1.1)
@@ -176,8 +177,11 @@ def test_pore_radii_against_all_spheres():
         away = np.linalg.norm((points[:, None] - points[centre] + shifts) @ TRICLINIC, axis=2).min(axis=1)
         inside = away <= flat[centre]
         expected[inside] = np.maximum(expected[inside], flat[centre])
-    assert np.abs(covered.reshape(-1) - expected).max() < 0.25
     assert np.mean(np.abs(covered.reshape(-1) - expected) > 1e-5) < 0.05
+    monkeypatch.setattr(voids, '_SKIP', 0.0)
+    exact = pore_radii(field, TRICLINIC).reshape(-1)
+    # a point on the rim of a sphere may fall on either side of it
+    assert np.mean(np.abs(exact - expected) > 1e-5) < 0.003
 
 
 def test_an_alone_atom_is_bare_and_a_buried_one_is_not():
