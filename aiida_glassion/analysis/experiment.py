@@ -50,7 +50,8 @@ class Experiment(AnalysisSettings):
     :param q_max: Å⁻¹, in r: where the measured S(Q) was cut before the transform; default the end of the
         simulated S(Q).
     :param window: in r: of the transform from Q to r.
-    :param resolution: Å⁻¹, standard deviation of the instrument's Gaussian in Q, given to the simulation.
+    :param resolution: Å⁻¹, standard deviation of the instrument's Gaussian in Q, given to the simulation, on
+        top of that of the analysis.
     :param range: part of x that is compared, Å⁻¹ or Å; default all that the simulation covers.
     :param scale: fit the factor of the simulated curve that makes the squared differences least; it is reported.
     """

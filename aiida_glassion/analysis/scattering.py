@@ -115,6 +115,16 @@ class ScatteringAnalysis(Analysis[ScatteringSettings]):
         for experiment in settings.experiments:
             if experiment.radiation not in settings.radiations:
                 raise ValueError(f'radiations: {experiment.radiation} is needed by the experiment {experiment.name}')
+            if experiment.in_real_space and experiment.needed_q_max > q_max * (1 + 1e-6):
+                raise ValueError(
+                    f'q_max: S(Q) ends at {q_max:g} Å⁻¹, the experiment {experiment.name} was cut at '
+                    f'{experiment.needed_q_max:g} Å⁻¹'
+                )
+            if not experiment.in_real_space and experiment.points[0] > q_max:
+                raise ValueError(
+                    f'q_max: S(Q) ends at {q_max:g} Å⁻¹, the experiment {experiment.name} begins at '
+                    f'{experiment.points[0]:g} Å⁻¹'
+                )
         self._lengths = np.empty(0)
         if 'neutron' in settings.radiations:
             self._lengths = scattering_lengths(system.elements, settings.isotopes, settings.scattering_lengths)
@@ -170,7 +180,13 @@ class ScatteringAnalysis(Analysis[ScatteringSettings]):
         for radiation in dict.fromkeys(self.settings.radiations):
             self._add_total(result, factors, radiation)
         for experiment in self.settings.experiments:
-            comparison = match(experiment, result.curves)
+            try:
+                comparison = match(experiment, result.curves)
+            except (
+                ValueError
+            ) as error:  # the frames were read: what they gave is not lost for a curve that does not fit
+                result.warnings.append(f'no comparison: {error}')
+                continue
             result.numbers.setdefault('experiments', {})[experiment.name] = comparison.numbers
             result.curves.update(comparison.curves)
             result.warnings.extend(comparison.warnings)

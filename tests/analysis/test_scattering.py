@@ -10,6 +10,7 @@ from aiida_glassion.analysis.system import Chunk, System
 from aiida_glassion.frames import Frames
 
 LENGTH = 16.0
+MEASURED = {'radiation': 'neutron', 'quantity': 'S', 'x': (1, 2, 3), 'y': (1, 1, 1)}
 
 
 def some_frames(n_frames=4, seed=0, scale=1.0, symbols=('Si', 'O', 'O'), pbc=(True, True, True)):
@@ -146,6 +147,13 @@ def test_experiment_of_the_simulation_itself():
     assert result.curves['simulation_sls'].about['r_max'] == LENGTH / 2
 
 
+def test_experiment_without_overlap_loses_nothing():
+    measured = {'name': 'far', 'radiation': 'neutron', 'quantity': 'S', 'x': (0.1, 0.2, 0.3), 'y': (1, 1, 1)}
+    result = analysed(some_frames(1), experiments=(measured,))
+    assert 'S_neutron' in result.curves
+    assert any('no comparison: far: 0 measured points' in warning for warning in result.warnings)
+
+
 def test_q_max_follows_the_experiment():
     frames = some_frames(1)
     x = np.linspace(1, 31.0, 50)
@@ -184,6 +192,9 @@ def test_isotopes_change_the_neutron_total_only():
         ({'first_peak_range': (2, 1)}, 'first_peak_range'),
         ({'q_max': 80.0}, r'75\.4'),
         ({'isotopes': {'Li': 7}}, 'Li is not among'),
+        ({'experiments': ({**MEASURED, 'x': (20, 21, 22)},)}, 'begins at 20'),
+        ({'experiments': ({**MEASURED, 'quantity': 'T', 'q_max': 30},)}, 'was cut at 30'),
+        ({'experiments': (MEASURED, MEASURED)}, 'names must differ'),
         ({'q_step': 11.0}, 'q_step'),
         (
             {
