@@ -132,6 +132,7 @@ def _protocols(book: str) -> dict[str, str]:
 
 
 def problems_of_setting(path: str, value: Any, book: str) -> list[str]:
+    from aiida_glassion.analysis.request import read_request
     from aiida_glassion.cli.launch_inputs import settings_of
     from aiida_glassion.workchains import protocols
 
@@ -139,6 +140,11 @@ def problems_of_setting(path: str, value: Any, book: str) -> list[str]:
     try:
         if book == 'melt_quench':
             settings_of({**nothing, 'changes': [(path, value)]})
+        elif book in ('analyse', 'analysis'):
+            kind, _, place = path.partition('.')
+            read_request(
+                {'analyses': {kind: reduce(lambda inner, key: {key: inner}, reversed(place.split('.')), value)}}
+            )
         elif book == 'active_learning':  # a place in the study file
             return problems_of_place(path, value)
         else:
@@ -188,6 +194,7 @@ def test_command_shown_is_understood(page, line):
         'glassion launch melt-quench SiO2 P2O5',
         'glassion launch label melt.extxyz --engine vasp --set kspacing=0.5',
         'glassion launch label melt.extxyz --engine vasp --protocol pmmcs',
+        'glassion analyse glass.extxyz --set rings.bigest=9',
     ],
 )
 def test_what_is_wrong_would_be_seen(line):

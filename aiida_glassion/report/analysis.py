@@ -18,6 +18,14 @@ from aiida_glassion.kernels.statistics import average_records, curve_mean_and_er
 from aiida_glassion.kernels.structure.elements import network_roles
 from aiida_glassion.report.figures.style import formula_text
 
+_SPECIES = frozenset(
+    {
+        *('units', 'clusters', 'cluster_counts', 'cluster_shares', 'distribution', 'anions', 'qn', 'bridges'),
+        *('anion_pairs', 'free_anions', 'formers_by_size', 'per_node', 'per_cell'),
+    }
+)
+"""Keys under which the numbers of species stand; one that is missing is zero."""
+
 
 @dataclass(frozen=True, eq=False)
 class Analysed:
@@ -181,7 +189,7 @@ def _mean_result(results: Sequence[Result]) -> Result:
     if all('checks' in result.numbers for result in results):
         return Result({'checks': _worst([result.numbers['checks'] for result in results])})
     units = {key: unit for result in results for key, unit in result.units.items()}
-    numbers = average_records([_means(result.numbers) for result in results])
+    numbers = average_records(_filled([_means(result.numbers) for result in results]))
     _keep_words(numbers, [result.numbers for result in results])
     names = [name for name in results[0].curves if all(name in result.curves for result in results)]
     curves = {name: mean_curve([result.curves[name] for result in results]) for name in names}
@@ -206,6 +214,23 @@ def _means(record: Any) -> Any:
     if 'mean' in record and 'standard_error' in record:
         return record['mean']
     return {key: _means(value) for key, value in record.items()}
+
+
+def _filled(records: Sequence[Mapping[str, Any]], in_table: bool = False) -> list[dict[str, Any]]:
+    """Records with a zero for each species that some replicas hold and others do not: what was not found is none."""
+    filled = [dict(record) for record in records]
+    for key in dict.fromkeys(key for record in records for key in record):
+        inside = in_table or key in _SPECIES
+        values = [record.get(key) for record in records]
+        if any(isinstance(value, Mapping) for value in values):
+            if inside or all(isinstance(value, Mapping) for value in values):
+                parts = _filled([value if isinstance(value, Mapping) else {} for value in values], inside)
+                for record, part in zip(filled, parts, strict=True):
+                    record[key] = part
+        elif in_table and any(isinstance(value, (int, float)) for value in values):
+            for record, value in zip(filled, values, strict=True):
+                record[key] = 0.0 if value is None else value
+    return filled
 
 
 def _keep_words(averaged: dict[str, Any], records: Sequence[Mapping[str, Any]]) -> None:

@@ -29,11 +29,11 @@ def species_tables(glasses: Sequence[Analysed]) -> dict[str, dict[str, dict[str,
     tables: dict[str, dict[str, dict[str, Number]]] = {}
     for glass in glasses:
         numbers = glass.results['anions'].numbers if 'anions' in glass.results else {}
-        for key, title in (('clusters', 'Clusters'), ('anions', 'Anions')):
-            for part, table in _groups(numbers.get(key, {})):
+        for key, title in (('clusters', '{} in clusters'), ('anions', '{} by role')):
+            for element, table in _groups(numbers.get(key, {})):
                 shares = dict(list(known_shares(table).items())[:_MOST_SPECIES])
                 if shares:
-                    tables.setdefault(f'{title}{part}', {})[glass.name] = shares
+                    tables.setdefault(title.format(element), {})[glass.name] = shares
     return tables
 
 
@@ -42,5 +42,5 @@ def _groups(table: Any) -> list[tuple[str, Any]]:
     if not isinstance(table, Mapping) or not table:
         return []
     if all(isinstance(entry, Mapping) and 'standard_error' not in entry for entry in table.values()):
-        return [(f' of {name}', entry) for name, entry in table.items()]
-    return [('', table)]
+        return list(table.items())
+    return [('atoms', table)]

@@ -110,6 +110,20 @@ def test_mean_over_replicas():
         mean_of_replicas([glass('a'), glass('b', counts={'Na': 2, 'O': 9, 'Si': 5})], 'mean')
 
 
+def test_a_species_that_one_replica_has_is_none_in_the_other():
+    tables = [
+        {'units': {'P': {'PS4': {'share': 0.9}, 'PS3': {'share': 0.1}}}},
+        {'units': {'P': {'PS4': {'share': 1.0}}}},
+    ]
+    glasses = [
+        replace(glass(), results={'anions': Result(table | {'t_g': n})})
+        for n, table in zip((1.0, None), tables, strict=True)
+    ]
+    numbers = mean_of_replicas(glasses, 'mean').results['anions'].numbers
+    assert numbers['units']['P']['PS3']['share'] == {'mean': 0.05, 'standard_error': pytest.approx(0.05), 'n': 2}
+    assert numbers['t_g'] == {'mean': 1.0, 'standard_error': None, 'n': 1}, 'what was not found is no zero'
+
+
 def test_curves_of_cells_that_differ_a_little():
     first = Curve(np.arange(0, 10, 0.1), np.arange(100.0), 'r', 'Å', 'g', '')
     second = Curve(np.arange(0, 9, 0.2), 2 * np.arange(45.0) + 1, 'r', 'Å', 'g', '')

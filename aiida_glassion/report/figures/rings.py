@@ -85,7 +85,7 @@ def draw_species(axes: Any, tables: Mapping[str, Mapping[str, Number]], unit: st
         if any(number.error is not None for number in numbers):
             values, errors = [n.value for n in numbers], [n.error or 0.0 for n in numbers]
             axes.errorbar(values, place, xerr=errors, fmt='none', ecolor='#202020', elinewidth=0.9)
-    axes.set_yticks(at, [name.replace('_', ' ') for name in species])
+    axes.set_yticks(at, [name.replace('3_or_more', 'larger').replace('_', ' ') for name in species])
     axes.set_xlabel(unit)
     axes.set_xlim(left=0)
     if len(tables) > 1:
