@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
 
 from aiida_glassion.frames import Frames
 
@@ -68,8 +70,10 @@ class ArraySource(FrameSource):
     frames: Frames = field(kw_only=True)
 
     def read(self, indices: range) -> Frames:
-        """Some frames; a slice, nothing is copied."""
-        return self.frames[indices.start : indices.stop : indices.step]
+        """Some frames, in double precision as files give them."""
+        chosen = self.frames[indices.start : indices.stop : indices.step]
+        positions, cells = (np.asarray(array, dtype=np.float64) for array in (chosen.positions, chosen.cells))
+        return replace(chosen, positions=positions, cells=cells)
 
 
 def of_frames(frames: Frames, name: str = 'frames', unwrapped: bool | None = None) -> FrameSource:

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,7 @@ def folder_of():
 
 def test_every_door_gives_what_the_calcfunction_gives(aiida_profile_clean, python_code, folder_of, tmp_path, localhost):
     frames = salt()
+    frames = replace(frames, positions=frames.positions.astype(np.float32))
     data = FramesData(frames=frames).store()
     expected, function = analyse_frames.run_get_node(request_node(REQUEST), data)
     assert function.is_finished_ok
