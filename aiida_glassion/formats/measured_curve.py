@@ -6,9 +6,9 @@ Read as numbers, never interpreted: nothing of a file is executed.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -116,13 +116,13 @@ def _lines(path: Path) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
     return found, comments
 
 
-def _splitter(lines: list[str]) -> Any:
-    """How the columns of this file are parted, judged by its last line: headers are above."""
-    last = lines[-1]
+def _splitter(lines: list[str]) -> Callable[[str], list[str]]:
+    """How the columns of this file are parted, judged by its last lines: headers are above."""
+    last = lines[-50:]
+    points = any('.' in line for line in last)
 
     def at_semicolons(line: str) -> list[str]:
-        decimal = '.' not in last
-        return [field.strip().replace(',', '.') if decimal else field.strip() for field in line.rstrip(';').split(';')]
+        return [field.strip() if points else field.strip().replace(',', '.') for field in line.rstrip(';').split(';')]
 
     def at_blanks(line: str) -> list[str]:
         return [field.replace(',', '.') for field in line.split()]
@@ -130,11 +130,10 @@ def _splitter(lines: list[str]) -> Any:
     def at_commas(line: str) -> list[str]:
         return [field for field in re.split(r'\s*,\s*|\s+', line.rstrip(',').strip()) if field]
 
-    if ';' in last:
+    if 2 * sum(';' in line for line in last) > len(last):
         return at_semicolons
-    fields = last.split()
-    with_comma = any(',' in field for field in fields)
-    if len(fields) > 1 and with_comma and all(_DECIMAL_COMMA.fullmatch(field) for field in fields):
+    rows = [line.split() for line in last]
+    if any(len(row) > 1 and ',' in ''.join(row) and all(map(_DECIMAL_COMMA.fullmatch, row)) for row in rows):
         return at_blanks
     return at_commas
 

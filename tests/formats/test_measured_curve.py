@@ -96,6 +96,8 @@ def test_chosen_columns(tmp_path):
         ('1\n2\n3\n', 'one column'),
         ('hello\nworld\n', "no line with two numbers; line 1 is 'hello'"),
         ('1 2\n2 x3\n3 4\n', "line 2: 'x3' where a number should be"),
+        ('1,5 2,5\n1,6 abc\n', "line 2: 'abc' where"),
+        ('1;2\n;3\n', "line 2: '' where"),
         ('Q S\n1 abc\n2 3\n3 4\n', "line 2: '1 abc' holds text"),
         ('1 2\n2 3\n\n2.5 3 4\n', 'line 4: 3 columns, 2 in the lines before'),
         ('1 2\n3 4\n2 5\n4 6\n', r'line 3: x goes from 3 to 2; it must increase .* \(1 of 3 steps'),
