@@ -57,7 +57,7 @@ class NetworkAnalysis(Analysis[NetworkSettings]):
         system, bonds = self.system, view.bonds
         network = analyse_network(bonds, system.types, system.elements, self.formers, self.anions)
         is_former, is_anion = network.qn >= 0, network.formers_around >= 0
-        held = (is_former[bonds.first] & is_anion[bonds.second]) & (bonds.first != bonds.second)
+        held = is_former[bonds.first] & is_anion[bonds.second]
         numbers = fragments(bonds.first[held], bonds.second[held], system.n_atoms)
         sizes = fragment_sizes(numbers, is_former)
         sizes = sizes[sizes > 0]
