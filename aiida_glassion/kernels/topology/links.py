@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiida_glassion.kernels.structure.neighbours import NeighbourList
-from aiida_glassion.kernels.topology._compiled import pairs_around
+from aiida_glassion.kernels.topology._near import pairs_around
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.integer[Any]]

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aiida_glassion.kernels.topology._compiled import DONE, Net, primitive_rings, shortest_rings
+from aiida_glassion.kernels.topology._near import DONE, Net
+from aiida_glassion.kernels.topology._primitive import primitive_rings
+from aiida_glassion.kernels.topology._shortest import shortest_rings
 from aiida_glassion.kernels.topology.links import Links
 
 FloatArray = npt.NDArray[np.floating[Any]]
