@@ -101,7 +101,8 @@ class CheckAnalysis(Analysis[CheckSettings]):
         for name in self.looked_at[0][1] if self.looked_at else ():
             found = [waves[name] for _, waves in self.looked_at]
             judged = [one for one in found if one.judged]
-            what = 'the density' if name == 'density' else f'the mixture of {name} with its like'
+            others = 'anions' if name in self.anions else 'cations'
+            what = 'density' if name == 'density' else f'{name} among the {others}'
             if not judged:
                 words = f'{what}: the cell is too small, or holds too few atoms, to look for phases'
                 checks[f'separated_{name}'] = _check(None, None, None, words)
