@@ -1,0 +1,1 @@
+"""How atoms move: displacements, diffusion, conductivity, channels and hops."""

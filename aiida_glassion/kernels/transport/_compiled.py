@@ -1,0 +1,155 @@
+"""The compiled loops of how ions move.
+
+All in one file, since numba's cache sees a change in the file of a function but not in what it calls elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
+
+
+@numba.njit(cache=True, nogil=True)
+def add_displacements(
+    now: FloatArray,
+    then: FloatArray,
+    rows: IntArray,
+    per_length: float,
+    squared: FloatArray,
+    fourth: FloatArray,
+    counts: IntArray,
+    cells: IntArray,
+) -> None:
+    """Add r² and r⁴ of each ion, and the histogram of r of each group, of one pair of frames.
+
+    The first loop has no branch and no scatter, so that it runs in vectors; the second scatters.
+
+    :param now: (3, n_ions).
+    :param then: (3, n_ions).
+    :param rows: (n_ions,), int32, where the row of the ion's group begins in ``counts``.
+    :param per_length: bins per unit of length.
+    :param squared: (n_ions,), added to.
+    :param fourth: (n_ions,), added to.
+    :param counts: (n_groups, n_bins + 1), added to; the last bin takes what is beyond.
+    :param cells: (n_ions,), int32, overwritten.
+    """
+    last = counts.shape[1] - 1
+    flat = counts.reshape(-1)
+    x, y, z = now[0], now[1], now[2]
+    x0, y0, z0 = then[0], then[1], then[2]
+    for i in range(now.shape[1]):
+        dx = x[i] - x0[i]
+        dy = y[i] - y0[i]
+        dz = z[i] - z0[i]
+        r2 = dx * dx + dy * dy + dz * dz
+        squared[i] += r2
+        fourth[i] += r2 * r2
+        cells[i] = rows[i] + np.int32(min(np.sqrt(r2) * per_length, last))
+    for i in range(now.shape[1]):
+        flat[cells[i]] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def add_all_origins(
+    positions: FloatArray,
+    lags: IntArray,
+    every: int,
+    rows: IntArray,
+    per_length: float,
+    squared: FloatArray,
+    fourth: FloatArray,
+    counts: IntArray,
+) -> None:
+    """:func:`add_displacements` for all origins of all lags.
+
+    :param positions: (n_frames, 3, n_ions).
+    """
+    cells = np.empty(positions.shape[2], dtype=np.int32)
+    for k in range(len(lags)):
+        for origin in range(0, len(positions) - lags[k], every):
+            add_displacements(
+                positions[origin + lags[k]],
+                positions[origin],
+                rows,
+                per_length,
+                squared[k],
+                fourth[k],
+                counts[k],
+                cells,
+            )
+
+
+@numba.njit(cache=True, nogil=True)
+def count_pairs(
+    now: FloatArray,
+    then: FloatArray,
+    now_of: IntArray,
+    then_of: IntArray,
+    cell: FloatArray,
+    shape: tuple[int, int, int],
+    reach: tuple[int, int, int],
+    r_max: float,
+    counts: IntArray,
+) -> None:
+    """Histogram the distances from where ions were to where others are, through all images of the cell.
+
+    :param now: (n, 3), fractional, of the ions that are looked for.
+    :param then: (m, 3), fractional, of those that look.
+    :param now_of: (n,), which ion each is; one does not count itself.
+    :param then_of: (m,).
+    :param cell: (3, 3), Å.
+    :param shape: boxes along each cell vector.
+    :param reach: boxes to either side within which all that is nearer than ``r_max`` lies.
+    :param counts: (n_bins,), up to ``r_max``; added to.
+    """
+    n_a, n_b, n_c = shape
+    per_length = len(counts) / r_max
+    n = len(now)
+    inside = np.empty((n, 3))
+    box = np.empty(n, dtype=np.int64)
+    starts = np.zeros(n_a * n_b * n_c + 1, dtype=np.int64)
+    for i in range(n):
+        for axis in range(3):
+            value = now[i, axis] - np.floor(now[i, axis])
+            inside[i, axis] = value if value < 1.0 else 0.0
+        a, b, c = int(inside[i, 0] * n_a), int(inside[i, 1] * n_b), int(inside[i, 2] * n_c)
+        box[i] = (a * n_b + b) * n_c + c
+        starts[box[i] + 1] += 1
+    for k in range(len(starts) - 1):
+        starts[k + 1] += starts[k]
+    filled = starts[:-1].copy()
+    order = np.empty(n, dtype=np.int64)
+    for i in range(n):
+        order[filled[box[i]]] = i
+        filled[box[i]] += 1
+    limit = r_max * r_max
+    for j in range(len(then)):
+        u = then[j, 0] - np.floor(then[j, 0])
+        v = then[j, 1] - np.floor(then[j, 1])
+        w = then[j, 2] - np.floor(then[j, 2])
+        for a in range(int(u * n_a) - reach[0], int(u * n_a) + reach[0] + 1):
+            turn_a = a // n_a
+            for b in range(int(v * n_b) - reach[1], int(v * n_b) + reach[1] + 1):
+                turn_b = b // n_b
+                for c in range(int(w * n_c) - reach[2], int(w * n_c) + reach[2] + 1):
+                    turn_c = c // n_c
+                    near = ((a - turn_a * n_a) * n_b + b - turn_b * n_b) * n_c + c - turn_c * n_c
+                    for k in range(starts[near], starts[near + 1]):
+                        i = order[k]
+                        if now_of[i] == then_of[j]:
+                            continue
+                        fa = inside[i, 0] + turn_a - u
+                        fb = inside[i, 1] + turn_b - v
+                        fc = inside[i, 2] + turn_c - w
+                        dx = fa * cell[0, 0] + fb * cell[1, 0] + fc * cell[2, 0]
+                        dy = fa * cell[0, 1] + fb * cell[1, 1] + fc * cell[2, 1]
+                        dz = fa * cell[0, 2] + fb * cell[1, 2] + fc * cell[2, 2]
+                        r2 = dx * dx + dy * dy + dz * dz
+                        if r2 < limit:
+                            counts[min(int(np.sqrt(r2) * per_length), len(counts) - 1)] += 1
