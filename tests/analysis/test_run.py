@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 
 from aiida_glassion.analysis import base, store
@@ -283,3 +285,31 @@ def test_results_are_written_at_intervals(frames, here, monkeypatch):
     assert seen[-1] == 690
     assert job_here(['data'], REQUEST.as_dict()) == 0
     assert seen[-2:] == [690, 690]
+
+
+@pytest.fixture(scope='module')
+def silica() -> Frames:
+    """Four frames of shaken high cristobalite."""
+    silicon = bulk('Si', 'diamond', a=7.16, cubic=True)
+    vectors = silicon.get_all_distances(mic=True, vector=True)
+    lengths = silicon.get_all_distances(mic=True)
+    pairs = [(i, j) for i in range(8) for j in range(i) if lengths[i, j] < 3.2]
+    oxygen = [silicon.positions[i] + vectors[i, j] / 2 for i, j in pairs]
+    atoms = Atoms('Si8O16', np.concatenate([silicon.positions, oxygen]), cell=silicon.cell, pbc=True).repeat(2)
+    shakes = np.random.default_rng(0).normal(0, 0.08, (4, len(atoms), 3))
+    return Frames(tuple(atoms.get_chemical_symbols()), atoms.positions + shakes, np.tile(atoms.cell.array, (4, 1, 1)))
+
+
+def test_no_analysis_cares_for_chunks_or_whether_positions_are_wrapped(silica):
+    request = read_request({'analyses': list(KINDS)})
+    whole = analyse(request, of_frames(silica))
+    assert whole.failed == {}
+    assert set(whole.results) == set(KINDS)
+    assert same(analyse(request, of_frames(silica), chunk_bytes=1), whole)
+    steps = np.random.default_rng(1).integers(-2, 3, silica.positions.shape)
+    spread = replace(silica, positions=silica.positions + steps @ silica.cells[0])
+    other = analyse(request, of_frames(spread))
+    curves, others = curve_arrays(whole.results), curve_arrays(other.results)
+    for name, values in curves.items():
+        np.testing.assert_allclose(others[name], values, rtol=1e-8, atol=1e-9, err_msg=name)
+    assert as_dict(other)['failed'] == {}
