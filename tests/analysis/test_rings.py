@@ -29,7 +29,7 @@ def silica():
 
 
 def test_silica_whole_and_with_a_bond_broken():
-    """Two six-rings per Si; of the 96 links' ends in a cell each is on six rings, which its break takes away."""
+    """Two six-rings per Si, six through each link: without one of the links 10 of 16 are left."""
     result = outcome(silica(), {'Si-O': 1.8}, largest=6).results['rings']
     for name in ('king', 'guttman', 'primitive'):
         per_cell = result.numbers[name]['per_cell']['6']
