@@ -74,13 +74,10 @@ def analysis_figures(glasses: Sequence[Analysed]) -> Iterator[StudyFigure]:
             vector=False,
         )
     yield from _experiments(glasses)
-    yield from _scattering(series_of(glasses, 'scattering'), said)
+    yield from scattering_figures(glasses)
     yield from _radial(glasses, said)
     yield from _network(glasses, said)
-    rings = series_of(glasses, 'rings')
-    if ring_curves(rings):
-        caption = f'Rings by the number of formers in them, by definition. {said}.'
-        yield StudyFigure('rings', 'Rings', caption, rings_figure(rings))
+    yield from ring_figures(glasses)
     spaces = _drawable(series_of(glasses, 'voronoi', 'voids'))
     if spaces:
         yield StudyFigure('voids', 'Volumes and cavities', f'{said}.', volumes_figure(spaces))
@@ -93,7 +90,7 @@ def analysis_figures(glasses: Sequence[Analysed]) -> Iterator[StudyFigure]:
             yield StudyFigure(
                 kind, title, ' '.join(part for part in (caption, f'{said}.') if part), family_figure(series)
             )
-    yield StudyFigure('structure_sheet', 'On one sheet', '', structure_sheet(sheet_of(glasses)), vector=False)
+    yield sheet_figure(glasses)
 
 
 def _drawable(series: Series) -> Series:
@@ -114,7 +111,17 @@ def _experiments(glasses: Sequence[Analysed]) -> Iterator[StudyFigure]:
         )
 
 
-def _scattering(series: Series, said: str) -> Iterator[StudyFigure]:
+def ring_figures(glasses: Sequence[Analysed]) -> Iterator[StudyFigure]:
+    """Rings by size."""
+    rings = series_of(glasses, 'rings')
+    if ring_curves(rings):
+        caption = f'Rings by the number of formers in them, by definition. {bands(glasses)}.'
+        yield StudyFigure('rings', 'Rings', caption, rings_figure(rings))
+
+
+def scattering_figures(glasses: Sequence[Analysed]) -> Iterator[StudyFigure]:
+    """Structure factors, total and partial, and total correlation functions."""
+    series, said = series_of(glasses, 'scattering'), bands(glasses)
     how = said + about(series, [*totals(series, 'S'), *partials(series)])
     drawn: list[tuple[str, str, bool, Any]] = [
         ('structure_factor', 'Structure factors', bool(totals(series, 'S')), structure_factor_figure),
@@ -217,6 +224,11 @@ def angle_arrays(curves: Mapping[str, Curve]) -> dict[str, npt.NDArray[Any]]:
             if curve.error is not None:
                 arrays[f'{name}_error'] = np.asarray(curve.error)
     return arrays
+
+
+def sheet_figure(glasses: Sequence[Analysed]) -> StudyFigure:
+    """Everything on one sheet."""
+    return StudyFigure('structure_sheet', 'On one sheet', '', structure_sheet(sheet_of(glasses)), vector=False)
 
 
 def sheet_of(glasses: Sequence[Analysed]) -> Sheet:

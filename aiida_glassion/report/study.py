@@ -106,8 +106,8 @@ def read_study(node: orm.ProcessNode) -> Study:
     if not isinstance(node, orm.ProcessNode) or node.process_label not in (STUDY, REPLICA):
         kind = getattr(node, 'process_label', None) or type(node).__name__
         raise ValueError(
-            f'node {node.pk} is a {kind}; a report is made of a {STUDY} (or a {REPLICA}), an ActiveLearningWorkChain '
-            'or a TrainWorkChain'
+            f'node {node.pk} is a {kind}; a report is made of a {STUDY} (or a {REPLICA}), an AnalysisCalculation, '
+            'an ActiveLearningWorkChain or a TrainWorkChain'
         )
     settings = content_of(input_of(node, 'settings'))
     study = Study(

@@ -11,6 +11,7 @@ from aiida_glassion.report.figures.run import cooling_figure, run_figure
 from aiida_glassion.report.figures.sheet import figure_sheet
 from aiida_glassion.report.folder import StudyFigure
 from aiida_glassion.report.study import Glass, Study
+from aiida_glassion.report.study_structure import structure_figures
 
 
 def glass_figures(study: Study, glass: Glass) -> Iterator[StudyFigure]:
@@ -42,6 +43,7 @@ def glass_figures(study: Study, glass: Glass) -> Iterator[StudyFigure]:
             radial_figure(glass.curves, glass.numbers),
         )
         yield StudyFigure(f'{glass.label}_angles', 'Bond angles', f'{bands.capitalize()}.', angle_figure(glass.curves))
+    yield from structure_figures(study.title, glass)
     if glass.runs:
         yield StudyFigure(
             f'{glass.label}_run',
