@@ -269,13 +269,13 @@ def distinct_van_hove(
         for origin in origins:
             pairs = distinct_counts(r[origin + lag, to], r[origin, from_], box, n_bins, n_bins * bin_width, to, from_)
             found[k] += pairs / len(origins)
-    return distinct_radii(n_bins, bin_width), found / expected_pairs(len(from_), len(to), box, n_bins, bin_width)
+    even = expected_pairs(len(from_), len(to), box, n_bins, bin_width)
+    return distinct_radii(n_bins, bin_width), np.asarray(found / even, dtype=np.float64)
 
 
 def distinct_radii(n_bins: int, bin_width: float) -> FloatArray:
     """(n_bins,), middle of each bin, Å."""
-    radii: FloatArray = (np.arange(n_bins) + 0.5) * bin_width
-    return radii
+    return np.asarray((np.arange(n_bins) + 0.5) * bin_width, dtype=np.float64)
 
 
 def expected_pairs(n_first: int, n_second: int, cell: FloatArray, n_bins: int, bin_width: float) -> FloatArray:
