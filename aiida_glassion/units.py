@@ -35,6 +35,12 @@ ATM_TO_GPA: float = constants.atm * 1e-9
 FS_TO_PS: float = 1e-3
 """Femtosecond to picosecond."""
 
+ANGSTROM2_PER_PS_TO_CM2_PER_S: float = 1e-4
+"""Diffusion coefficient, Å²/ps to cm²/s."""
+
+E2_PER_EV_ANGSTROM_PS_TO_S_PER_CM: float = constants.e / (1e-10 * 1e-12) * 1e-2
+"""Conductivity z² D/(V k_BT) with charges in e, Å²/ps, Å³ and eV to S/cm (16.02)."""
+
 EV_PER_ANGSTROM3_TO_GPA: float = constants.e * 1e30 * 1e-9
 """Energy density eV/Å³ to GPa (160.22)."""
 

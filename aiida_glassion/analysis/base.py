@@ -58,6 +58,7 @@ KINDS: dict[str, str] = {
     'profiles': 'profiles:ProfileAnalysis',
     'regions': 'regions:RegionAnalysis',
     'checks': 'checks:CheckAnalysis',
+    'diffusion': 'diffusion:DiffusionAnalysis',
 }
 """Module and class of each kind of analysis; imported when it is asked for."""
 

@@ -117,7 +117,8 @@ def _start(
     kind: str, settings: Mapping[str, object], system: System, source: FrameSource
 ) -> Analysis[AnalysisSettings]:
     cls = kind_of(kind)
-    if getattr(cls, 'needs_unwrapped', False) and source.unwrapped is False:
+    undone = settings.get('unwrap') == 'minimum_image'
+    if getattr(cls, 'needs_unwrapped', False) and source.unwrapped is False and not undone:
         raise ValueError(f'{source.name}: atoms jump at the boundaries; dump xu yu zu, or image flags (ix iy iz)')
     return cls(cls.Settings.model_validate(dict(settings)), system)
 

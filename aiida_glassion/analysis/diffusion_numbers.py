@@ -1,0 +1,249 @@
+"""What a diffusion analysis tells of one species, and of all charges together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aiida_glassion.analysis.result import Curve
+from aiida_glassion.kernels.transport.conductivity import (
+    FINITE_SIZE_NOTE,
+    Conductivity,
+    einstein_helfand,
+    haven_ratio,
+    nernst_einstein,
+    per_diffusion,
+)
+from aiida_glassion.kernels.transport.diffusion import (
+    DiffusionFit,
+    Method,
+    diffusion_coefficient,
+    fit_diffusion,
+    log_lags,
+    log_log_slope,
+    msd_errors,
+)
+from aiida_glassion.kernels.transport.msd import Msd, msd_per_ion
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+_CURVE_POINTS = 200
+_EXPONENT_POINTS = 40
+_AGEING = 3.0
+"""Standard errors between the halves of a run that are worth a word."""
+
+
+def with_interval(value: float, error: float, interval: tuple[float, float], n: int) -> dict[str, Any]:
+    """A number with its standard error and 95 % interval."""
+    return {'mean': value, 'standard_error': error, 'low': interval[0], 'high': interval[1], 'n': n}
+
+
+class SpeciesNumbers:
+    """D of one element.
+
+    :param pieces: displacements of its ions, consecutive pieces (n, n_ions, 3), Å.
+    :param axes: Cartesian directions that count.
+    :param time: ps between frames.
+    :param lags: window of the fit, frames; None: found.
+    """
+
+    def __init__(
+        self,
+        element: str,
+        pieces: Sequence[FloatArray],
+        axes: Sequence[int],
+        time: float,
+        method: Method,
+        lags: tuple[int, int] | None,
+    ) -> None:
+        self.element, self.time, self.axes = element, time, list(axes)
+        chosen = list(pieces) if len(self.axes) == 3 else [piece[..., self.axes] for piece in pieces]
+        self.fit, self.msd = diffusion_coefficient(chosen, time, method, lags)
+        other: Method = 'window' if method == 'gls' else 'gls'
+        self.other = fit_diffusion(self.msd, time, other, inflation=self.fit.inflation)
+        self.method = method
+        self.own_lag = max(1, self.msd.n_frames // 10)
+        self.own_msd = msd_per_ion(chosen, [self.own_lag])[0]
+        self.halves = self._halves(chosen)
+
+    @property
+    def lags(self) -> tuple[int, int]:
+        """First and last lag of the fit, frames."""
+        return round(self.fit.window[0] / self.time), round(self.fit.window[1] / self.time)
+
+    def _halves(self, pieces: Sequence[FloatArray]) -> list[DiffusionFit]:
+        """D of both halves of the run by themselves, over the same lags as far as they reach."""
+        first, last = self.lags
+        middle = self.msd.n_frames // 2
+        last = min(last, middle // 2)
+        if last - first < 10:
+            return []
+        found = []
+        for part in (_cut(pieces, 0, middle), _cut(pieces, middle, self.msd.n_frames)):
+            fit, _ = diffusion_coefficient(part, self.time, 'gls', (first, last))
+            found.append(fit)
+        return found
+
+    def numbers(self) -> dict[str, Any]:
+        """D with its interval, by both methods, by direction and by halves of the run; and whether it is one."""
+        fit, n = self.fit, self.msd.n_ions
+        gls, window = (fit, self.other) if self.method == 'gls' else (self.other, fit)
+        return {
+            'D': with_interval(fit.D, fit.error, fit.interval(), n),
+            'method': self.method,
+            'D_gls': with_interval(gls.D, gls.error, gls.interval(), n),
+            'D_window': with_interval(window.D, window.error, window.interval(), n),
+            'D_by_direction': {
+                'xyz'[axis]: {'mean': float(value), 'standard_error': float(error), 'n': n}
+                for axis, value, error in zip(self.axes, fit.D_by_direction, fit.errors_by_direction, strict=True)
+            },
+            'D_halves': {
+                name: {'mean': half.D, 'standard_error': half.error, 'n': n}
+                for name, half in zip(('first', 'second'), self.halves, strict=False)
+            },
+            'diffusive': fit.regime.diffusive,
+            'reason': fit.regime.reason,
+            'exponent': {'mean': fit.regime.exponent, 'standard_error': fit.regime.error, 'n': n},
+            'late_exponent': {'mean': fit.regime.late, 'standard_error': fit.regime.late_error, 'n': n},
+            'window': {'first': fit.window[0], 'last': fit.window[1]},
+            'intercept': {'mean': fit.intercept, 'standard_error': fit.intercept_error, 'n': n},
+            'msd_longest': float(self.msd.total[-1]),
+            'lag_of_own_msd': self.own_lag * self.time,
+            'inflation': fit.inflation,
+            'chi2': fit.chi2,
+        }
+
+    def curves(self, about: Mapping[str, Any]) -> dict[str, Curve]:
+        """``msd_Na``, ``msd_Na_x`` …, and the exponent between a lag and twice as long, ``exponent_Na``."""
+        msd, name = self.msd, self.element
+        lags = log_lags(1, int(msd.lags[-1]), _CURVE_POINTS)
+        errors = msd_errors(msd, lags, self.lags, inflation=self.fit.inflation)
+        times = lags * self.time
+        mine = {**about, 'n_ions': msd.n_ions, 'window': list(self.fit.window), 'intercept': self.fit.intercept}
+        mine['error'] = 'closed form for Gaussian walkers of the fitted line, times the spread of the ions'
+        curves = {f'msd_{name}': Curve(times, msd.total[lags], 't', 'ps', f'MSD_{name}(t)', 'Å²', errors, about=mine)}
+        if len(self.axes) > 1:
+            for column, axis in enumerate(self.axes):
+                curves[f'msd_{name}_{"xyz"[axis]}'] = Curve(
+                    times, msd.by_direction[lags, column], 't', 'ps', f'MSD_{name},{"xyz"[axis]}(t)', 'Å²', about=mine
+                )
+        starts = log_lags(1, max(1, int(msd.lags[-1]) // 2), _EXPONENT_POINTS)
+        slopes = np.array([log_log_slope(msd, lag, 2 * lag, inflation=self.fit.inflation) for lag in starts.tolist()])
+        known = np.isfinite(slopes).all(axis=1)
+        curves[f'exponent_{name}'] = Curve(
+            starts[known] * self.time, slopes[known, 0], 't', 'ps', 'd ln MSD/d ln t', '', slopes[known, 1],
+            about={**mine, 'between': 't and 2t'},
+        )  # fmt: skip
+        return curves
+
+    def warnings(self) -> list[str]:
+        """Not diffusive, or not the same in both halves."""
+        found = []
+        if not self.fit.regime.diffusive:
+            found.append(
+                f'{self.element} is not diffusive: {self.fit.regime.reason}; its D is no diffusion coefficient'
+            )
+        if len(self.halves) == 2:
+            one, two = self.halves
+            apart = abs(one.D - two.D) / max(float(np.hypot(one.error, two.error)), 1e-300)
+            if apart > _AGEING:
+                found.append(
+                    f'{self.element}: D of the first half of the run, {one.D:.3g} cm²/s, and of the second, {two.D:.3g}, '
+                    f'are {apart:.1f} standard errors apart: it was not at equilibrium'
+                )
+        return found
+
+
+class ConductivityNumbers:
+    """Conductivity of independent ions and of all charges together, over the same lags as the fastest species."""
+
+    def __init__(
+        self,
+        species: Mapping[str, SpeciesNumbers],
+        displacement: FloatArray,
+        counts: Mapping[str, int],
+        charges: Mapping[str, float],
+        volume: float,
+        temperature: float,
+        time: float,
+    ) -> None:
+        self.temperature, self.charges, self.time = temperature, dict(charges), time
+        self.tracer = nernst_einstein(
+            {element: (found.fit.D, found.fit.error) for element, found in species.items()},
+            counts, charges, volume, temperature,
+        )  # fmt: skip
+        fastest = max(species.values(), key=lambda found: found.fit.D)
+        self.lags = fastest.lags
+        self.collective = einstein_helfand(displacement, time, volume, temperature, fastest.method, self.lags)
+        squares = sum(counts[element] * charges[element] ** 2 for element in species)
+        self.factor = per_diffusion(squares, volume, temperature)
+
+    def numbers(self, all_charged: bool) -> dict[str, Any]:
+        """σ by both ways, Haven ratio, D_σ."""
+        collective, fit = self.collective.conductivity, self.collective.fit
+        positive = collective.value > 0
+        haven = haven_ratio(self.tracer, collective) if positive else None
+        return {
+            'temperature': self.temperature,
+            'charges': self.charges,
+            'charges_of': 'all elements' if all_charged else 'mobile ions, in the frame of the framework',
+            'nernst_einstein': _conductivity(self.tracer),
+            'collective': _conductivity(collective),
+            'D_sigma': {
+                'mean': collective.value / self.factor,
+                'standard_error': collective.error / self.factor,
+                'n': 1,
+            },
+            'haven_ratio': None
+            if haven is None
+            else {
+                'mean': haven.value,
+                'standard_error': haven.error,
+                'low': haven.low,
+                'high': haven.high if np.isfinite(haven.high) else None,
+                'n': 1,
+            },
+            'exponent': {'mean': fit.regime.exponent, 'standard_error': fit.regime.error, 'n': 1},
+            'window': {'first': fit.window[0], 'last': fit.window[1]},
+            'finite_size': FINITE_SIZE_NOTE,
+        }
+
+    def curves(self, about: Mapping[str, Any]) -> dict[str, Curve]:
+        """``mscd``, ⟨|Σ z_i Δr_i|²⟩ of the whole cell."""
+        mscd = self.collective.mscd
+        lags = log_lags(1, int(mscd.lags[-1]), _CURVE_POINTS)
+        return {
+            'mscd': Curve(
+                lags * self.time, mscd.total[lags], 't', 'ps', '⟨|Σ z Δr|²⟩(t)', 'e²Å²',
+                msd_errors(mscd, lags, self.lags),
+                about={**about, 'charges': self.charges, 'window': list(self.collective.fit.window)},
+            )
+        }  # fmt: skip
+
+    def warnings(self) -> list[str]:
+        """A collective conductivity that the run does not tell."""
+        sigma = self.collective.conductivity
+        if sigma.value <= 2 * sigma.error:
+            return [
+                f'collective conductivity {sigma.value:.2g} ± {sigma.error:.2g} S/cm: the run is too short to tell it, '
+                'and with it the Haven ratio'
+            ]
+        return []
+
+
+def _conductivity(sigma: Conductivity) -> dict[str, Any]:
+    return with_interval(sigma.value, sigma.error, sigma.interval(), 1)
+
+
+def _cut(pieces: Sequence[FloatArray], first: int, last: int) -> list[FloatArray]:
+    """Frames first to last − 1 of consecutive pieces, without a copy."""
+    found, at = [], 0
+    for piece in pieces:
+        part = piece[max(0, first - at) : max(0, last - at)]
+        if len(part):
+            found.append(part)
+        at += len(piece)
+    return found
