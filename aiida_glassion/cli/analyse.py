@@ -112,7 +112,7 @@ def plan(sources: Mapping[str, FrameSource], given: Mapping[str, Any]) -> tuple[
         Look(name, counts[name], source.n_frames or 0, len(source.indices(request.first, request.last, request.every)))
         for name, source in sources.items()
     ]
-    for pair in request.cutoffs:
+    for pair in [pair for pair, _ in given['cutoffs']] or request.cutoffs:
         absent = [element for element in pair.split('-') if element not in together]
         if absent:
             raise GlassionError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiida_glassion.cli import show_parts as parts
 from aiida_glassion.cli.analyse_choice import WHAT, estimated_seconds
 from aiida_glassion.cli.terminal import MARKS
+from aiida_glassion.kernels.structure.elements import network_roles
 from aiida_glassion.report import analysis_numbers as numbers
 
 if TYPE_CHECKING:
@@ -68,8 +69,16 @@ def request_facts(request: Request) -> list[tuple[str, str]]:
     """Each analysis with what it gives and what was chosen, and the cut-offs."""
     facts = [(kind, _line(kind, settings)) for kind, settings in request.analyses.items()]
     if request.cutoffs:
-        facts.append(('bonds up to', ', '.join(f'{pair} {value:g} Å' for pair, value in request.cutoffs.items())))
+        bonds = (f'{_cation_first(pair)} {value:g} Å' for pair, value in request.cutoffs.items())
+        facts.append(('bonds up to', ', '.join(bonds)))
     return facts
+
+
+def _cation_first(pair: str) -> str:
+    """``O-Si`` as it is said: Si–O."""
+    elements = pair.split('-')
+    roles = network_roles(elements)
+    return '–'.join(sorted(elements, key=lambda element: roles[element] == 'anion'))
 
 
 def _line(kind: str, settings: Mapping[str, Any]) -> str:

@@ -45,7 +45,7 @@ def test_tables_are_the_numbers_of_the_analyses(tmp_path):
     wanted = analyse(request, open_source(GLASS)).results['network'].numbers
     assert trajectory['analyses']['network']['numbers']['connectivity'] == wanted['connectivity']
     shown = run(GLASS, '--what', 'network', '--frames', '0:4:2', '--cutoff', 'Si-O=2.2')
-    assert f'Si {wanted["connectivity"]["Si"]["mean"]:.4f} ±' in shown
+    assert f'Si: {wanted["connectivity"]["Si"]["mean"]:.4f} ±' in shown
     assert '600: 80 Na, 360 O, 160 Si' in shown
     assert 'next: glassion analyse' in shown
 
@@ -75,7 +75,7 @@ def test_overlay_is_the_kernels(tmp_path):
     assert measured == pytest.approx(points[inside, 1])
     found = r_chi(measured, columns['simulation'][1], measured)
     assert numbers['experiments']['synthetic_neutron']['r_chi'] == pytest.approx(found)
-    assert f'R_χ {found:.3f}' in said
+    assert f'R_χ: {found:.3f}' in said
     assert f'>{found:.2f}<' in (tmp_path / 'results' / 'index.html').read_text()
 
 
@@ -252,7 +252,7 @@ def test_request_from_a_file(tmp_path):
     said = json.loads(run(GLASS, '--request', path, '--frames', '0', '--json'))
     experiment = said['request']['analyses']['scattering']['experiments'][0]
     assert (experiment['name'], len(experiment['x'])) == ('mine', 485)
-    assert said['request']['cutoffs'] == {'Si-O': 2.2}
+    assert said['request']['cutoffs'] == {'O-Si': 2.2}
     assert said['request']['last'] == 0
     path.write_text('analyses: {rfd: {}, scattering: {qmax: 3}}\nevry: 3\n')
     wrong = run(GLASS, '--request', path, status=2)

@@ -38,10 +38,10 @@ def test_frames_of_a_node(launch):
     builder = launch.built[0]
     assert builder.frames.uuid == node.uuid
     assert {'network', 'rings', 'scattering'} <= set(builder.request['analyses'])
-    assert builder.request['cutoffs'] == {'Si-O': 2.2}
+    assert builder.request['cutoffs'] == {'O-Si': 2.2}
     assert builder.metadata.options.max_wallclock_seconds == 3600
     assert f'FramesData {node.pk}' in said
-    assert 'bonds up to Si-O 2.2 Å' in said
+    assert 'bonds up to Si–O 2.2 Å' in said
 
 
 def test_a_folder_on_the_computer(launch, python_code):
