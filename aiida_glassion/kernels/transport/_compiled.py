@@ -153,3 +153,47 @@ def count_pairs(
                         r2 = dx * dx + dy * dy + dz * dz
                         if r2 < limit:
                             counts[min(int(np.sqrt(r2) * per_length), len(counts) - 1)] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def nearest_sites(points: FloatArray, sites: FloatArray, cell: FloatArray, radius: float, found: IntArray) -> None:
+    """The nearest site within a radius, in a periodic cell wider than twice the radius.
+
+    :param points: (n, 3), fractional.
+    :param sites: (n_sites, 3), fractional.
+    :param cell: (3, 3), Å.
+    :param found: (n,), overwritten; −1 where no site is so near.
+    """
+    for i in range(len(points)):
+        nearest, found[i] = radius * radius, -1
+        for s in range(len(sites)):
+            # within the radius each fraction is below one half, so that rounding finds the image in any cell
+            u = points[i, 0] - sites[s, 0]
+            v = points[i, 1] - sites[s, 1]
+            w = points[i, 2] - sites[s, 2]
+            u -= np.rint(u)
+            v -= np.rint(v)
+            w -= np.rint(w)
+            dx = u * cell[0, 0] + v * cell[1, 0] + w * cell[2, 0]
+            dy = u * cell[0, 1] + v * cell[1, 1] + w * cell[2, 1]
+            dz = u * cell[0, 2] + v * cell[1, 2] + w * cell[2, 2]
+            r2 = dx * dx + dy * dy + dz * dz
+            if r2 < nearest:
+                nearest = r2
+                found[i] = s
+
+
+@numba.njit(cache=True, nogil=True)
+def remaining_neighbours(offsets: IntArray, members: IntArray, now_offsets: IntArray, now: IntArray) -> IntArray:
+    """How many members of each ion's list are still in its new one, (n_ions,).
+
+    :param offsets: (n_ions + 1,), where each list begins.
+    """
+    kept = np.zeros(len(offsets) - 1, dtype=np.int64)
+    for i in range(len(kept)):
+        for a in range(offsets[i], offsets[i + 1]):
+            for b in range(now_offsets[i], now_offsets[i + 1]):
+                if members[a] == now[b]:
+                    kept[i] += 1
+                    break
+    return kept
