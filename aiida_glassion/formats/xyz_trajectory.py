@@ -15,7 +15,7 @@ from aiida_glassion.frames import FloatArray, Frames
 
 Codes = npt.NDArray[np.int64]
 
-_FORGET_AFTER = 1 << 26
+_FORGET_AFTER = 1 << 25
 _LONGEST_LINE = 1 << 20
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from aiida_glassion.frames import Frames
 
 _WORDS = ('element', 'typelabel')
 _IMAGES = ('ix', 'iy', 'iz')
+_FORGET_AFTER = 1 << 25
 
 
 class DumpTrajectory:
@@ -76,8 +77,8 @@ class DumpTrajectory:
         return Frames(self._symbols, found.positions, found.cells, pbc, steps=found.steps)
 
     def _walk(self) -> list[FrameHeader]:
-        headers, damage = collect((text_frames if self._text else binary_frames)(self._file.buffer))
-        self._file.forget()
+        frames = text_frames if self._text else binary_frames
+        headers, damage = collect(self._forgetting(frames(self._file.buffer)))
         if not headers:
             raise ValueError(f'{self.path}: no LAMMPS dump that can be read: {damage or "no frame in it"}')
         same, change = alike(headers, '')
@@ -87,6 +88,16 @@ class DumpTrajectory:
             if text:
                 self.warnings.append(f'{self.path}: {text}; the {len(same)} frames before it are taken')
         return same
+
+    def _forgetting(self, headers: Iterator[FrameHeader]) -> Iterator[FrameHeader]:
+        """The same headers; the pages that they were found in are given back on the way."""
+        before = 0
+        for header in headers:
+            yield header
+            if header.extents[-1][1] - before > _FORGET_AFTER:
+                before = header.extents[-1][1]
+                self._file.forget()
+        self._file.forget()
 
     def _drop_a_broken_end(self) -> None:
         """The rows of a text frame are counted only when they are read: those of the last may be cut off."""
