@@ -133,7 +133,7 @@ def outcome_tables(glasses: Sequence[Analysed], mode: str) -> list[RenderableTyp
             if rows:
                 shown += [_folded([[row.label, row.texts[0], row.unit] for row in rows]), parts.blank()]
             for matrix in matrices:
-                shown += [parts.numbers_table('', [matrix.title, *matrix.columns], matrix.rows), parts.blank()]
+                shown += [_matrix_table(matrix), parts.blank()]
             continue
         cells = [[row.label, *row.texts, row.unit] for row in numbers.compared_rows(results)]
         if cells:
@@ -141,6 +141,20 @@ def outcome_tables(glasses: Sequence[Analysed], mode: str) -> list[RenderableTyp
             shown += [parts.numbers_table('', columns, cells), parts.blank()]
     shown += parts.warning_lines(numbers.warnings(glasses))
     return [*shown, *parts.warning_lines(numbers.failures(glasses), '✗', 'red')]
+
+
+def _matrix_table(matrix: numbers.Matrix) -> RenderableType:
+    """A table whose names stay whole where the terminal is narrow; numbers fold."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 0, 0, 2))
+    table.add_column(matrix.title, header_style='dim', no_wrap=True)
+    for column in matrix.columns:
+        table.add_column(column, header_style='dim', justify='right', overflow='fold')
+    for row in matrix.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
 
 
 def _checked(glasses: Sequence[Analysed]) -> list[RenderableType]:

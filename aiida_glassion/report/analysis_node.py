@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from aiida import orm
 
 from aiida_glassion.analysis import store
@@ -26,12 +30,22 @@ def outcome_of(node: orm.ProcessNode) -> Outcome | None:
     plain = node.outputs.numbers.get_dict()
     arrays = node.outputs.curves.arrays if 'curves' in node.outputs else {}
     about = node.outputs.curves.base.attributes.get('curves') if 'curves' in node.outputs else {}
-    per_atom = node.outputs.per_atom.arrays if 'per_atom' in node.outputs else {}
+    per_atom = {**node.outputs.per_atom.arrays} if 'per_atom' in node.outputs else {}
+    per_atom['system__types'] = _types(node, plain['system'])
     for kind, entry in plain['analyses'].items():
         prefix = f'{kind}__'
         entry['curves'] = {name.removeprefix(prefix): table for name, table in about.items() if name.startswith(prefix)}
     run = node.outputs.run.get_dict() if 'run' in node.outputs else {}
     return store.from_dict({**plain, 'seconds': run.get('seconds', {})}, arrays, per_atom)
+
+
+def _types(node: orm.ProcessNode, system: Mapping[str, Any]) -> npt.NDArray[np.int32]:
+    """Index of each atom's element; in the order of the elements where no array of atoms tells the order."""
+    elements = list(system['elements'])
+    if 'per_atom' in node.outputs:
+        symbols = node.outputs.per_atom.base.attributes.get('symbols')
+        return np.array([elements.index(symbol) for symbol in symbols], dtype=np.int32)
+    return np.repeat(np.arange(len(elements), dtype=np.int32), [system['counts'][element] for element in elements])
 
 
 def analysed_node(node: orm.ProcessNode) -> Analysed:

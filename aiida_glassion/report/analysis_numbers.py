@@ -26,6 +26,7 @@ TITLES = {
     'profiles': 'Profiles',
     'regions': 'Regions',
     'checks': 'Checks',
+    'diffusion': 'Diffusion and conductivity',
 }
 """Heading of each kind of analysis."""
 
@@ -179,9 +180,9 @@ def compact_tables(result: Result) -> tuple[list[Matrix], list[Row]]:
 
 
 def _column(entry: Entry) -> str:
-    """Name of the column; elements of the row's pair become its first and second."""
+    """Name of the column; elements of the row's pair become its 1st and 2nd."""
     first, _, second = entry.path[-2].partition('-')
-    found = {f'{second}_around_{first}': 'second around first', f'{first}_around_{second}': 'first around second'}
+    found = {f'{second}_around_{first}': 'around 1st', f'{first}_around_{second}': 'around 2nd'}
     return found.get(entry.path[-1], words(entry.path[-1])) if second else words(entry.path[-1])
 
 

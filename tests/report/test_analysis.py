@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def test_shares_are_in_per_cent_and_nothing_is_listed_for_zero():
 def test_what_has_rows_and_columns_becomes_a_table():
     matrices, rows = compact_tables(glass().results['rdf'])
     assert rows == []
-    assert matrices[0].columns == ('distance (Å)', 'height', 'second around first', 'first around second')
+    assert matrices[0].columns == ('distance (Å)', 'height', 'around 1st', 'around 2nd')
     assert matrices[0].rows[0] == ('Na–O', '2.400', '2', '5', '1')
 
 
@@ -207,3 +208,33 @@ def test_the_page_escapes_and_says_what_is_odd():
     assert 'voids: no cell' in page
     assert 'scattering: g(r) ends at 10.2 Å' in page
     assert '&quot;rdf&quot;' in page, 'the request'
+
+
+def test_a_job_is_read_back_from_its_nodes(aiida_profile_clean, localhost):
+    from aiida import orm
+    from aiida.common.links import LinkType
+
+    from aiida_glassion.analysis.request import read_request
+    from aiida_glassion.analysis.run import analyse
+    from aiida_glassion.analysis.sources import open_source
+    from aiida_glassion.cli.show_analysis import analysis_summary, analysis_tables
+    from aiida_glassion.functions.analysis import outcome_nodes, request_node
+    from aiida_glassion.report.analysis_node import analysed_node, outcome_of
+
+    glass = Path(__file__).parents[2] / 'examples' / 'structure' / 'glass_1.extxyz'
+    asked = {'analyses': {'rdf': {}, 'network': {}}, 'last': 1}
+    outcome = analyse(read_request(asked), open_source(glass))
+    job = orm.CalcJobNode(computer=localhost)
+    job.set_process_label('AnalysisCalculation')
+    job.base.links.add_incoming(request_node(asked).store(), LinkType.INPUT_CALC, 'request')
+    job.store()
+    for label, node in outcome_nodes(outcome).items():
+        node.base.links.add_incoming(job, LinkType.CREATE, label)
+        node.store()
+    found = outcome_of(job)
+    assert found.system.symbols == outcome.system.symbols
+    wanted = outcome.results['rdf'].curves['g_O_Si']
+    assert np.array_equal(found.results['rdf'].curves['g_O_Si'].y, wanted.y)
+    assert found.results['rdf'].curves['g_O_Si'].y_unit == wanted.y_unit
+    assert analysed_node(job).counts == {'Na': 80, 'O': 360, 'Si': 160}
+    assert len(analysis_tables(analysis_summary(job))) > 5
