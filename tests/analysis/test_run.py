@@ -300,8 +300,8 @@ def silica() -> Frames:
 
 
 STRUCTURE = [
-    'rdf', 'coordination', 'angles', 'network', 'anions', 'rings', 'scattering', 'powder', 'voronoi', 'voids', 'disorder',
-    'profiles', 'regions', 'checks',
+    'rdf', 'coordination', 'angles', 'network', 'anions', 'rings', 'scattering', 'powder', 'voronoi', 'voids',
+    'disorder', 'profiles', 'regions', 'checks',
 ]  # fmt: skip
 
 
