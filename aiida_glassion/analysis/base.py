@@ -59,6 +59,7 @@ KINDS: dict[str, str] = {
     'regions': 'regions:RegionAnalysis',
     'checks': 'checks:CheckAnalysis',
     'diffusion': 'diffusion:DiffusionAnalysis',
+    'dynamics': 'dynamics:DynamicsAnalysis',
 }
 """Module and class of each kind of analysis; imported when it is asked for."""
 

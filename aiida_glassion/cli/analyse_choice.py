@@ -21,6 +21,8 @@ WHAT = {
     'profiles': 'density and elements along an axis or from a centre',
     'regions': 'glass, interface and crystal, told apart',
     'checks': 'crystallised? phase-separated? wrong coordination?',
+    'diffusion': 'MSD, diffusion coefficients, conductivity; needs unwrapped positions and times',
+    'dynamics': 'van Hove functions, non-Gaussian parameter, mobile ions; needs unwrapped positions and times',
 }
 """What each kind of analysis gives, in a line."""
 
@@ -39,6 +41,8 @@ _SECONDS_PER_ATOM = {
     'profiles': 1e-6,
     'regions': 1e-4,
     'checks': 2e-5,
+    'diffusion': 1e-6,
+    'dynamics': 1e-6,
 }
 _MOST_ATOMS_FOR_RINGS = 50_000
 _MOST_ATOMS_FOR_VOIDS = 20_000

@@ -27,6 +27,7 @@ TITLES = {
     'regions': 'Regions',
     'checks': 'Checks',
     'diffusion': 'Diffusion and conductivity',
+    'dynamics': 'How ions move',
 }
 """Heading of each kind of analysis."""
 
