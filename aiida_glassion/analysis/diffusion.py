@@ -168,10 +168,15 @@ class DiffusionAnalysis(Analysis[DiffusionSettings]):
         warnings += self._oddities(volumes)
         units = {
             'frame_time': 'ps', 'length': 'ps', 'volume': 'Å³', 'D': 'cm²/s', 'D_window': 'cm²/s',
-            'D_by_direction': 'cm²/s', 'D_halves': 'cm²/s', 'intercept': 'Å²', 'window': 'ps', 'msd_longest': 'Å²',
-            'lag_of_own_msd': 'ps', 'nernst_einstein': 'S/cm', 'collective': 'S/cm', 'D_sigma': 'cm²/s',
-            'temperature': 'K', 'charges': 'e',
+            'D_gls': 'cm²/s', 'intercept': 'Å²', 'msd_longest': 'Å²', 'lag_of_own_msd': 'ps', 'nernst_einstein': 'S/cm',
+            'collective': 'S/cm', 'D_sigma': 'cm²/s', 'temperature': 'K', 'conductivity.charges': 'e',
+            'conductivity.window': 'ps',
         }  # fmt: skip
+        for element in self.ions:
+            units |= {
+                f'ions.{element}.{key}': unit
+                for key, unit in (('D_by_direction', 'cm²/s'), ('D_halves', 'cm²/s'), ('window', 'ps'))
+            }
         return Result(numbers, units, curves, {'own_msd': own_msd}, warnings)
 
     def _lags(self, time: float) -> tuple[int, int] | None:

@@ -22,11 +22,10 @@ from aiida_glassion.kernels.transport.diffusion import (
     Method,
     diffusion_coefficient,
     fit_diffusion,
-    log_lags,
-    log_log_slope,
-    msd_errors,
 )
-from aiida_glassion.kernels.transport.msd import Msd, msd_per_ion
+from aiida_glassion.kernels.transport.line import fit_lags, msd_errors
+from aiida_glassion.kernels.transport.msd import msd_per_ion
+from aiida_glassion.kernels.transport.regime import log_log_slope
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -63,7 +62,7 @@ class SpeciesNumbers:
         chosen = list(pieces) if len(self.axes) == 3 else [piece[..., self.axes] for piece in pieces]
         self.fit, self.msd = diffusion_coefficient(chosen, time, method, lags)
         other: Method = 'window' if method == 'gls' else 'gls'
-        self.other = fit_diffusion(self.msd, time, other, inflation=self.fit.inflation)
+        self.other = fit_diffusion(self.msd, time, other, spread=self.fit.spread)
         self.method = method
         self.own_lag = max(1, self.msd.n_frames // 10)
         self.own_msd = msd_per_ion(chosen, [self.own_lag])[0]
@@ -112,26 +111,26 @@ class SpeciesNumbers:
             'intercept': {'mean': fit.intercept, 'standard_error': fit.intercept_error, 'n': n},
             'msd_longest': float(self.msd.total[-1]),
             'lag_of_own_msd': self.own_lag * self.time,
-            'inflation': fit.inflation,
+            'spread_of_ions': fit.spread,
             'chi2': fit.chi2,
         }
 
     def curves(self, about: Mapping[str, Any]) -> dict[str, Curve]:
         """``msd_Na``, ``msd_Na_x`` …, and the exponent between a lag and twice as long, ``exponent_Na``."""
         msd, name = self.msd, self.element
-        lags = log_lags(1, int(msd.lags[-1]), _CURVE_POINTS)
-        errors = msd_errors(msd, lags, self.lags, inflation=self.fit.inflation)
+        lags = fit_lags(1, int(msd.lags[-1]), _CURVE_POINTS)
+        errors = msd_errors(msd, lags, self.lags, spread=self.fit.spread)
         times = lags * self.time
         mine = {**about, 'n_ions': msd.n_ions, 'window': list(self.fit.window), 'intercept': self.fit.intercept}
-        mine['error'] = 'closed form for Gaussian walkers of the fitted line, times the spread of the ions'
+        mine['error'] = 'closed form for Gaussian walkers of the fitted line, and the spread of the ions'
         curves = {f'msd_{name}': Curve(times, msd.total[lags], 't', 'ps', f'MSD_{name}(t)', 'Å²', errors, about=mine)}
         if len(self.axes) > 1:
             for column, axis in enumerate(self.axes):
                 curves[f'msd_{name}_{"xyz"[axis]}'] = Curve(
                     times, msd.by_direction[lags, column], 't', 'ps', f'MSD_{name},{"xyz"[axis]}(t)', 'Å²', about=mine
                 )
-        starts = log_lags(1, max(1, int(msd.lags[-1]) // 2), _EXPONENT_POINTS)
-        slopes = np.array([log_log_slope(msd, lag, 2 * lag, inflation=self.fit.inflation) for lag in starts.tolist()])
+        starts = fit_lags(1, max(1, int(msd.lags[-1]) // 2), _EXPONENT_POINTS)
+        slopes = np.array([log_log_slope(msd, lag, 2 * lag) for lag in starts.tolist()])
         known = np.isfinite(slopes).all(axis=1)
         curves[f'exponent_{name}'] = Curve(
             starts[known] * self.time, slopes[known, 0], 't', 'ps', 'd ln MSD/d ln t', '', slopes[known, 1],
@@ -151,8 +150,8 @@ class SpeciesNumbers:
             apart = abs(one.D - two.D) / max(float(np.hypot(one.error, two.error)), 1e-300)
             if apart > _AGEING:
                 found.append(
-                    f'{self.element}: D of the first half of the run, {one.D:.3g} cm²/s, and of the second, {two.D:.3g}, '
-                    f'are {apart:.1f} standard errors apart: it was not at equilibrium'
+                    f'{self.element}: D of the first half of the run, {one.D:.3g} cm²/s, and of the second, '
+                    f'{two.D:.3g}, are {apart:.1f} standard errors apart: it was not at equilibrium'
                 )
         return found
 
@@ -214,7 +213,7 @@ class ConductivityNumbers:
     def curves(self, about: Mapping[str, Any]) -> dict[str, Curve]:
         """``mscd``, ⟨|Σ z_i Δr_i|²⟩ of the whole cell."""
         mscd = self.collective.mscd
-        lags = log_lags(1, int(mscd.lags[-1]), _CURVE_POINTS)
+        lags = fit_lags(1, int(mscd.lags[-1]), _CURVE_POINTS)
         return {
             'mscd': Curve(
                 lags * self.time, mscd.total[lags], 't', 'ps', '⟨|Σ z Δr|²⟩(t)', 'e²Å²',

@@ -128,8 +128,8 @@ def arrhenius_fit(points: Sequence[ArrheniusPoint], quantity: Quantity = 'D') ->
 
     :param points: at least two different temperatures that are not excluded and no upper limits.
     :param quantity: what the values are.
-    :raises ValueError: fewer than two different temperatures; a value, an error or a temperature that is not positive; errors for
-        some points only.
+    :raises ValueError: fewer than two different temperatures; a value, an error or a temperature that is not positive;
+        errors for some points only.
     """
     used, excluded = _sort(points)
     if not used:

@@ -23,8 +23,9 @@ FORMAL_CHARGES: dict[str, int] = {
 """Charge of an ion that moves as a whole, e: what a battery's current counts, whatever the potential's charges are."""
 
 FINITE_SIZE_NOTE = (
-    'Finite size: the hydrodynamic correction of Yeh and Hummer (J. Phys. Chem. B 108, 15873 (2004)) holds for liquids; '
-    'in a glass the framework takes up the momentum and no such correction applies. Compare two sizes of cell instead.'
+    'Finite size: the hydrodynamic correction of Yeh and Hummer (J. Phys. Chem. B 108, 15873 (2004)) is that of '
+    'liquids; in a glass the framework takes up the momentum and no such correction applies. Compare two sizes of '
+    'cell instead.'
 )
 CHARGE_TOLERANCE = 1e-3
 """Charge of the whole cell that counts as zero, e per atom that carries any."""

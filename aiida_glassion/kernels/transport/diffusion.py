@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from aiida_glassion import units
-from aiida_glassion.kernels.transport.covariance import MsdCovariance
+from aiida_glassion.kernels.transport.line import MOST_LAGS, LineFit, fit_lags, line_covariance
 from aiida_glassion.kernels.transport.msd import Displacements, Msd, mean_squared_displacement, msd_per_ion, shape_of
+from aiida_glassion.kernels.transport.regime import Regime, diffusive_start, judge_regime
 
 DoubleArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 Method = Literal['gls', 'window']
 
-EXPONENTS = (0.9, 1.1)
-"""Slopes d ln MSD/d ln t that count as diffusion."""
-MOST_LAGS = 60
-"""Lags in a fit: more of them tell nothing new, and make the covariance hard to invert."""
 WINDOW = (0.50, 0.95)
 """Fit window of the method ``window``, in parts of the longest lag."""
-_RIDGE = 1e-10
-
-
-@dataclass(frozen=True)
-class Regime:
-    """Whether ions diffuse within the fit window.
-
-    :param exponent: d ln MSD/d ln t over the window.
-    :param error: its standard error.
-    :param late: the same over the last third of the window (in time, from a third of its end on).
-    :param diffusive: the exponent is within 0.9 to 1.1 and known to 0.1, and the late one does not leave that range by
-        more than two of its errors.
-    :param reason: why, in words.
-    """
-
-    exponent: float
-    error: float
-    late: float
-    late_error: float
-    diffusive: bool
-    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +34,8 @@ class DiffusionFit:
     :param window: first and last lag of the fit, ps.
     :param n_lags: lags in it.
     :param method: ``gls`` or ``window``.
-    :param inflation: factor on the variance for ions that differ more than equal random walkers would.
+    :param spread: relative standard deviation of the ions' own D beyond that of equal walkers; in the error of D it
+        counts over √n_ions.
     :param chi2: of the residuals per degree of freedom; about 1 where the line and its covariance hold; None for
         ``window``.
     """
@@ -72,13 +49,15 @@ class DiffusionFit:
     window: tuple[float, float]
     n_lags: int
     method: str
-    inflation: float
+    spread: float
     chi2: float | None
     regime: Regime
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Range that holds the true D with a probability of ``level``; never below zero."""
-        return positive_interval(self.D, self.error, level)
+        if self.method == 'gls':
+            return positive_interval(self.D, self.error, level)
+        return normal_interval(self.D, self.error, level)
 
 
 def positive_interval(value: float, error: float, level: float = 0.95) -> tuple[float, float]:
@@ -89,29 +68,31 @@ def positive_interval(value: float, error: float, level: float = 0.95) -> tuple[
 
     :param level: probability, between 0 and 1.
     """
-    from scipy.stats import chi2, norm
+    from scipy.stats import chi2
 
-    if not 0 < level < 1:
-        raise ValueError(f'level: {level}, expected a probability between 0 and 1')
-    tail = (1 - level) / 2
-    if error <= 0:
-        return value, value
-    if value <= 2 * error:
-        reach = float(norm.ppf(1 - tail)) * error
-        return max(0.0, value - reach), max(0.0, value + reach)
+    if error <= 0 or value <= 2 * error:
+        return normal_interval(value, error, level)
+    tail = (1 - _probability(level)) / 2
     freedom = 2 * (value / error) ** 2
     low, high = freedom / chi2.ppf([1 - tail, tail], freedom)
     return float(value * low), float(value * high)
 
 
-def log_lags(first: int, last: int, most: int = MOST_LAGS) -> IntArray:
-    """Distinct whole lags, evenly spaced in their logarithm.
+def normal_interval(value: float, error: float, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a normal distribution, cut at zero.
 
-    :raises ValueError: not 1 ≤ first ≤ last.
+    :param level: probability, between 0 and 1.
     """
-    if not 1 <= first <= last:
-        raise ValueError(f'lags: from {first} to {last}, expected 1 ≤ first ≤ last')
-    return np.unique(np.geomspace(first, last, most).round().astype(np.int64))
+    from scipy.stats import norm
+
+    reach = float(norm.ppf((1 + _probability(level)) / 2)) * error
+    return max(0.0, value - reach), max(0.0, value + reach)
+
+
+def _probability(level: float) -> float:
+    if not 0 < level < 1:
+        raise ValueError(f'level: {level}, expected a probability between 0 and 1')
+    return level
 
 
 def fit_diffusion(
@@ -120,7 +101,7 @@ def fit_diffusion(
     method: Method = 'gls',
     window: tuple[int, int] | None = None,
     n_walkers: int | None = None,
-    inflation: float = 1.0,
+    spread: float = 0.0,
 ) -> DiffusionFit:
     """D from the slope of an MSD, by one of two ways.
 
@@ -133,7 +114,7 @@ def fit_diffusion(
     :param frame_time: ps between frames.
     :param window: first and last lag, frames; None: :func:`diffusive_start` to half the trajectory, or 50–95 %.
     :param n_walkers: independent walkers; None: the ions. 1 for a collective displacement.
-    :param inflation: factor on the covariance.
+    :param spread: relative standard deviation of the ions' own D beyond that of equal walkers.
     :raises ValueError: too short for a line, or a window that is not within the lags.
     """
     if not frame_time > 0:
@@ -152,23 +133,24 @@ def fit_diffusion(
             f'window: lags {first} to {last} of {longest} frames, expected at least three lags; the trajectory has '
             f'{msd.n_frames} frames'
         )
-    lags = log_lags(first, last) if method == 'gls' else np.unique(np.linspace(first, last, MOST_LAGS).astype(np.int64))
-    fit = _LineFit(msd, lags, walkers, inflation, weighted=method == 'gls')
+    lags = fit_lags(first, last) if method == 'gls' else np.unique(np.linspace(first, last, MOST_LAGS).astype(np.int64))
+    fit = LineFit(msd, lags, walkers, weighted=method == 'gls')
     directions = msd.by_direction.shape[1]
+    of_drawing = spread / np.sqrt(walkers)
     to_d = units.ANGSTROM2_PER_PS_TO_CM2_PER_S / (2 * frame_time)
     return DiffusionFit(
         D=float(fit.slope * to_d / directions),
-        error=float(fit.slope_error * to_d / directions),
+        error=float(np.hypot(fit.slope_error, fit.slope * of_drawing) * to_d / directions),
         D_by_direction=fit.slopes * to_d,
-        errors_by_direction=fit.slope_errors * to_d,
+        errors_by_direction=np.hypot(fit.slope_errors, fit.slopes * of_drawing) * to_d,
         intercept=float(fit.intercept),
         intercept_error=float(fit.intercept_error),
         window=(float(first * frame_time), float(last * frame_time)),
         n_lags=len(lags),
         method=method,
-        inflation=inflation,
+        spread=spread,
         chi2=fit.chi2 if method == 'gls' else None,
-        regime=judge_regime(msd, first, last, walkers, inflation),
+        regime=judge_regime(msd, first, last, walkers),
     )
 
 
@@ -177,8 +159,8 @@ def diffusion_coefficient(
 ) -> tuple[DiffusionFit, Msd]:
     """D of ions from their displacements; the error widened where ions differ more than equal walkers would.
 
-    Ions in better and worse surroundings, or that hop rarely, spread more than Gaussian walkers: the variance of their
-    own MSD at the first lag of the window, over that of the model, multiplies the covariance (never below 1).
+    Ions in better and worse surroundings, or that hop rarely, spread more than Gaussian walkers; another glass would
+    draw others. All lags feel this alike, so it does not change the line, only how well its slope stands for the glass.
 
     :param displacements: (n_frames, n_ions, n_directions), Å, unwrapped, drift removed; or consecutive pieces of it.
     :param frame_time: ps between frames.
@@ -189,175 +171,26 @@ def diffusion_coefficient(
     msd = mean_squared_displacement(displacements)
     fit = fit_diffusion(msd, frame_time, method, window)
     first, last = (max(1, round(time / frame_time)) for time in fit.window)
-    inflation = spread_of_ions(displacements, msd, first, last)
-    if inflation > 1:
-        fit = fit_diffusion(msd, frame_time, method, (first, last), inflation=inflation)
+    spread = spread_of_ions(displacements, msd, first, last)
+    if spread > 0:
+        fit = fit_diffusion(msd, frame_time, method, (first, last), spread=spread)
     return fit, msd
 
 
 def spread_of_ions(displacements: Displacements, msd: Msd, first: int, last: int) -> float:
-    """Variance of the ions' own MSD at a lag, over that of equal Gaussian walkers; 1 where it is not clearly more.
+    """Relative standard deviation of the ions' own MSD at a lag beyond that of equal Gaussian walkers.
 
-    Clearly: by two standard errors of a variance of so many ions, whose MSD is about gamma-distributed.
+    0 where it is not clearly more: by two standard errors of a variance of so many ions, whose MSD is about
+    gamma-distributed.
 
     :param first: the lag, frames.
     :param last: end of the window whose line tells how a walker would move.
     """
     n_ions = shape_of(displacements)[1]
-    if n_ions < 2:
-        return 1.0
-    lags = log_lags(first, last)
-    expected = float(_line_covariance(msd, lags, 1)[0, 0])
     own = msd_per_ion(displacements, [first])[0]
-    if expected <= 0 or own.mean() <= 0:
-        return 1.0
-    ratio = float(own.var(ddof=1)) / expected
-    error = np.sqrt((2 + 6 * expected / own.mean() ** 2) / (n_ions - 1))
-    return ratio if ratio > 1 + 2 * error else 1.0
-
-
-def diffusive_start(msd: Msd, last: int, n_walkers: int | None = None) -> int:
-    """The first lag from which the MSD grows as time does.
-
-    The first of thirty for which the exponent is within 0.95 to 1.05 from there to four times as long, and within 0.9
-    to 1.1 from there to the end (two errors allowed); failing that, within 0.9 to 1.1 in both; else a twentieth of the
-    end.
-
-    :param last: end of the fit, frames.
-    """
-    walkers = msd.n_ions if n_walkers is None else n_walkers
-    low, high = EXPONENTS
-    starts = log_lags(1, max(1, last // 10), 30).tolist()
-    near = {start: log_log_slope(msd, start, min(last, max(4 * start, start + 3)), walkers)[0] for start in starts}
-    for narrow in (0.5, 1.0):
-        for start, exponent in near.items():
-            if abs(exponent - 1) > narrow * (high - low) / 2:
-                continue
-            far, error = log_log_slope(msd, start, last, walkers)
-            if low - 2 * error <= far <= high + 2 * error:
-                return int(start)
-    return max(1, last // 20)
-
-
-def log_log_slope(
-    msd: Msd, first: int, last: int, n_walkers: int | None = None, inflation: float = 1.0
-) -> tuple[float, float]:
-    """Exponent d ln MSD/d ln t between two lags, and its standard error, by generalised least squares.
-
-    :param first: lag, frames.
-    :param last: lag, frames.
-    """
-    walkers = msd.n_ions if n_walkers is None else n_walkers
-    lags = log_lags(first, last, 20)
-    values = msd.total[lags]
-    if len(lags) < 2 or (values <= 0).any():
-        return float('nan'), float('inf')
-    covariance = _line_covariance(msd, lags, walkers) * inflation / np.outer(values, values)
-    design = np.stack([np.log(lags), np.ones(len(lags))], axis=1)
-    found, errors, _ = _solve(design, np.log(values), covariance)
-    return float(found[0]), float(errors[0, 0] ** 0.5)
-
-
-def judge_regime(msd: Msd, first: int, last: int, n_walkers: int, inflation: float = 1.0) -> Regime:
-    """Whether the MSD is that of diffusion between two lags; see :class:`Regime`."""
-    exponent, error = log_log_slope(msd, first, last, n_walkers, inflation)
-    late, late_error = log_log_slope(msd, max(first, last // 3), last, n_walkers, inflation)
-    low, high = EXPONENTS
-    told = f'MSD grows as t^{exponent:.2f}±{error:.2f}'
-    if not np.isfinite(exponent):
-        return Regime(exponent, error, late, late_error, False, 'the ions do not move')
-    if not low <= exponent <= high:
-        slow = 'slower' if exponent < low else 'faster'
-        reason = f'{told}, {slow} than diffusion (t^{low} to t^{high})'
-    elif error > (high - low) / 2:
-        reason = f'{told}: too uncertain to tell diffusion from anything else'
-    elif late + 2 * late_error < low or late - 2 * late_error > high:
-        reason = f'{told}, but as t^{late:.2f}±{late_error:.2f} at the end of the window'
-    else:
-        return Regime(exponent, error, late, late_error, True, told)
-    return Regime(exponent, error, late, late_error, False, reason)
-
-
-def msd_errors(
-    msd: Msd, lags: IntArray, window: tuple[int, int], n_walkers: int | None = None, inflation: float = 1.0
-) -> DoubleArray:
-    """Standard error of the MSD at some lags, (n_lags,), Å², of Gaussian walkers on the line through a window.
-
-    At lags before the window, where the line does not hold, the relative error at its beginning is taken, scaled by
-    the square root of the lag as that of independent origins is.
-
-    :param lags: frames, from 1.
-    :param window: first and last lag of the line, frames.
-    """
-    walkers = msd.n_ions if n_walkers is None else n_walkers
-    design = np.stack([(inside := log_lags(*window)).astype(np.float64), np.ones(len(inside))], axis=1)
-    lines = _first_lines(design, msd.by_direction[inside])
-    variances = np.array(
-        [
-            MsdCovariance(np.array([lag]), msd.n_frames).of_line(lines[0].tolist(), lines[1].tolist(), walkers)[0, 0]
-            for lag in np.maximum(lags, window[0]).tolist()
-        ]
-    )
-    model = lines[0].sum() * np.maximum(lags, window[0]) + lines[1].sum()
-    relative = np.sqrt(inflation * variances) / model * np.sqrt(np.minimum(1.0, lags / window[0]))
-    errors: DoubleArray = relative * msd.total[lags]
-    return errors
-
-
-class _LineFit:
-    """Line through the MSD at some lags, all directions together and each by itself, in units of frames."""
-
-    def __init__(self, msd: Msd, lags: IntArray, walkers: int, inflation: float, weighted: bool) -> None:
-        design = np.stack([lags.astype(np.float64), np.ones(len(lags))], axis=1)
-        cov = MsdCovariance(lags, msd.n_frames)
-        y = msd.by_direction[lags]
-        lines = _first_lines(design, y)
-        for _ in range(3 if weighted else 1):
-            each = [cov.of_line([a], [c], walkers) * inflation for a, c in lines.T]
-            fits = [_solve(design, y[:, i], each[i], weighted) for i in range(y.shape[1])]
-            lines = _usable(np.stack([fit[0] for fit in fits], axis=1), design, y)
-        self.slopes: DoubleArray = np.array([fit[0][0] for fit in fits])
-        self.slope_errors: DoubleArray = np.array([fit[1][0, 0] ** 0.5 for fit in fits])
-        self.covariance: DoubleArray = cov.of_line(lines[0].tolist(), lines[1].tolist(), walkers) * inflation
-        found, errors, chi2 = _solve(design, y.sum(axis=1), self.covariance, weighted)
-        self.slope, self.intercept = found
-        self.slope_error, self.intercept_error = np.sqrt(np.diag(errors))
-        self.chi2 = chi2 / max(1, len(lags) - 2)
-
-
-def _first_lines(design: DoubleArray, y: DoubleArray) -> DoubleArray:
-    """Slope and intercept of each direction, (2, n_directions), weighted by 1/lag, to begin with."""
-    weights = 1 / np.sqrt(design[:, :1])
-    found = np.linalg.lstsq(design * weights, y * weights, rcond=None)[0]
-    return _usable(found, design, y)
-
-
-def _usable(lines: DoubleArray, design: DoubleArray, y: DoubleArray) -> DoubleArray:
-    """Lines that a random walk can have: slopes above zero, intercepts from zero on."""
-    least = np.maximum(1e-3 * y[-1] / design[-1, 0], 1e-300)
-    return np.stack([np.maximum(lines[0], least), np.maximum(lines[1], 0.0)])
-
-
-def _line_covariance(msd: Msd, lags: IntArray, walkers: int) -> DoubleArray:
-    design = np.stack([lags.astype(np.float64), np.ones(len(lags))], axis=1)
-    lines = _first_lines(design, msd.by_direction[lags])
-    return MsdCovariance(lags, msd.n_frames).of_line(lines[0].tolist(), lines[1].tolist(), walkers)
-
-
-def _solve(
-    design: DoubleArray, y: DoubleArray, covariance: DoubleArray, weighted: bool = True
-) -> tuple[DoubleArray, DoubleArray, float]:
-    """Coefficients, their covariance and χ², of least squares, generalised or ordinary, under a covariance of y."""
-    if not weighted:
-        inverse: npt.NDArray[Any] = np.linalg.pinv(design)
-        return inverse @ y, inverse @ covariance @ inverse.T, float('nan')
-    from scipy.linalg import cho_factor, cho_solve
-
-    scale = np.sqrt(np.diag(covariance))
-    correlation = covariance / np.outer(scale, scale) + _RIDGE * np.eye(len(y))
-    factor = cho_factor(correlation, lower=True)
-    a, b = design / scale[:, None], y / scale
-    errors = np.linalg.inv(a.T @ cho_solve(factor, a))
-    found = errors @ (a.T @ cho_solve(factor, b))
-    rest = b - a @ found
-    return found, errors, float(rest @ cho_solve(factor, rest))
+    if n_ions < 2 or own.mean() <= 0:
+        return 0.0
+    walkers = float(line_covariance(msd, fit_lags(first, last), 1)[0, 0]) / own.mean() ** 2
+    seen = float(own.var(ddof=1)) / own.mean() ** 2
+    error = walkers * np.sqrt((2 + 6 * walkers) / (n_ions - 1))
+    return float(np.sqrt(seen - walkers)) if seen > walkers + 2 * error else 0.0

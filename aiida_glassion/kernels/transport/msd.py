@@ -88,7 +88,7 @@ def msd_per_ion(displacements: Displacements, lags: npt.ArrayLike) -> DoubleArra
     """
     n_frames, n_ions, n_directions = shape_of(displacements)
     chosen = np.atleast_1d(np.asarray(lags, dtype=np.int64))
-    if len(chosen) and not (0 <= chosen.min() and chosen.max() < n_frames):
+    if len(chosen) and not (chosen.min() >= 0 and chosen.max() < n_frames):
         raise ValueError(f'lags: {chosen.min()} to {chosen.max()}, expected between 0 and {n_frames - 1} frames')
     found = np.zeros((len(chosen), n_ions))
     first = 0

@@ -1,4 +1,4 @@
-"""Displacements of atoms from a trajectory: boundaries undone, the cell's own motion left out, the frame's drift removed."""
+"""Displacements of atoms: boundaries undone, what the cell itself does left out, the drift of the framework removed."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ def unwrapped_displacements(
 ) -> DoubleArray:
     """Displacements from the first frame, without what a changing cell does to all atoms alike.
 
-    Differences of fractional coordinates times the mean cell: where a barostat lets the cell breathe, an atom at rest in
-    its surroundings stays at rest, however far from the origin it is (differences of unwrapped Cartesian coordinates
-    grow with the number of cells that an atom has crossed).
+    Differences of fractional coordinates times the mean cell: where a barostat lets the cell breathe, an atom at rest
+    among its neighbours stays at rest, however far from the origin it is (differences of unwrapped Cartesian
+    coordinates grow with the number of cells that an atom has crossed).
 
     :param positions: (n_frames, n_atoms, 3), Å.
     :param cells: (n_frames, 3, 3), Å.
@@ -110,8 +110,9 @@ def unwrapped_displacements(
 def say_jump(jump: Jump) -> str:
     """What is wrong with a trajectory whose atoms jump, in one sentence."""
     return (
-        f'frame {jump.frame}: atom {jump.atom} moved by {jump.size:.2f} of the cell along {"abc"[jump.axis]} in one step'
-        f' ({jump.n_atoms} such atoms): positions are wrapped into the cell; dump unwrapped ones (xu yu zu), or image flags'
+        f'frame {jump.frame}: atom {jump.atom} moved by {jump.size:.2f} of the cell along {"abc"[jump.axis]} in one '
+        f'step ({jump.n_atoms} such atoms): positions are wrapped into the cell; dump unwrapped ones (xu yu zu), or '
+        'image flags'
     )
 
 

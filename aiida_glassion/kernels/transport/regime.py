@@ -1,0 +1,93 @@
+"""Whether ions diffuse yet: how their mean squared displacement grows with time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aiida_glassion.kernels.transport.line import fit_lags, line_covariance, solve
+from aiida_glassion.kernels.transport.msd import Msd
+
+EXPONENTS = (0.9, 1.1)
+"""Slopes d ln MSD/d ln t that count as diffusion."""
+
+
+@dataclass(frozen=True)
+class Regime:
+    """Whether ions diffuse within the fit window.
+
+    :param exponent: d ln MSD/d ln t over the window.
+    :param error: its standard error.
+    :param late: the same over the last third of the window (in time, from a third of its end on).
+    :param diffusive: the exponent is within 0.9 to 1.1 and known to 0.1, and the late one does not leave that range by
+        more than two of its errors.
+    :param reason: why, in words.
+    """
+
+    exponent: float
+    error: float
+    late: float
+    late_error: float
+    diffusive: bool
+    reason: str
+
+
+def diffusive_start(msd: Msd, last: int, n_walkers: int | None = None) -> int:
+    """The first lag from which the MSD grows as time does.
+
+    The first of thirty for which the exponent is within 0.95 to 1.05 from there to four times as long, and within 0.9
+    to 1.1 from there to the end (two errors allowed); failing that, within 0.9 to 1.1 in both; else a twentieth of the
+    end.
+
+    :param last: end of the fit, frames.
+    """
+    walkers = msd.n_ions if n_walkers is None else n_walkers
+    low, high = EXPONENTS
+    starts = fit_lags(1, max(1, last // 10), 30).tolist()
+    near = {start: log_log_slope(msd, start, min(last, max(4 * start, start + 3)), walkers)[0] for start in starts}
+    for narrow in (0.5, 1.0):
+        for start, exponent in near.items():
+            if abs(exponent - 1) > narrow * (high - low) / 2:
+                continue
+            far, error = log_log_slope(msd, start, last, walkers)
+            if low - 2 * error <= far <= high + 2 * error:
+                return int(start)
+    return max(1, last // 20)
+
+
+def log_log_slope(msd: Msd, first: int, last: int, n_walkers: int | None = None) -> tuple[float, float]:
+    """Exponent d ln MSD/d ln t between two lags, and its standard error, by generalised least squares.
+
+    :param first: lag, frames.
+    :param last: lag, frames.
+    """
+    walkers = msd.n_ions if n_walkers is None else n_walkers
+    lags = fit_lags(first, last, 20)
+    values = msd.total[lags]
+    if len(lags) < 2 or (values <= 0).any():
+        return float('nan'), float('inf')
+    covariance = line_covariance(msd, lags, walkers) / np.outer(values, values)
+    design = np.stack([np.log(lags), np.ones(len(lags))], axis=1)
+    found, errors, _ = solve(design, np.log(values), covariance)
+    return float(found[0]), float(errors[0, 0] ** 0.5)
+
+
+def judge_regime(msd: Msd, first: int, last: int, n_walkers: int) -> Regime:
+    """Whether the MSD is that of diffusion between two lags; see :class:`Regime`."""
+    exponent, error = log_log_slope(msd, first, last, n_walkers)
+    late, late_error = log_log_slope(msd, max(first, last // 3), last, n_walkers)
+    low, high = EXPONENTS
+    told = f'MSD grows as t^{exponent:.2f}±{error:.2f}'
+    if not np.isfinite(exponent):
+        return Regime(exponent, error, late, late_error, False, 'the ions do not move')
+    if not low <= exponent <= high:
+        slow = 'slower' if exponent < low else 'faster'
+        reason = f'{told}, {slow} than diffusion (t^{low} to t^{high})'
+    elif error > (high - low) / 2:
+        reason = f'{told}: too uncertain to tell diffusion from anything else'
+    elif late + 2 * late_error < low or late - 2 * late_error > high:
+        reason = f'{told}, but as t^{late:.2f}±{late_error:.2f} at the end of the window'
+    else:
+        return Regime(exponent, error, late, late_error, True, told)
+    return Regime(exponent, error, late, late_error, False, reason)
