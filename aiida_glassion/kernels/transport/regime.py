@@ -37,8 +37,7 @@ def diffusive_start(msd: Msd, last: int, n_walkers: int | None = None) -> int:
     """The first lag from which the MSD grows as time does.
 
     The first of thirty for which the exponent is within 0.95 to 1.05 from there to four times as long, and within 0.9
-    to 1.1 from there to the end (two errors allowed); failing that, within 0.9 to 1.1 in both; else a twentieth of the
-    end.
+    to 1.1 from there to the end (two errors allowed); failing that, within 0.9 to 1.1 in both; else a fifth of the end.
 
     :param last: end of the fit, frames.
     """
@@ -53,7 +52,7 @@ def diffusive_start(msd: Msd, last: int, n_walkers: int | None = None) -> int:
             far, error = log_log_slope(msd, start, last, walkers)
             if low - 2 * error <= far <= high + 2 * error:
                 return int(start)
-    return max(1, last // 20)
+    return max(1, last // 5)
 
 
 def log_log_slope(msd: Msd, first: int, last: int, n_walkers: int | None = None) -> tuple[float, float]:
