@@ -60,6 +60,7 @@ KINDS: dict[str, str] = {
     'checks': 'checks:CheckAnalysis',
     'diffusion': 'diffusion:DiffusionAnalysis',
     'dynamics': 'dynamics:DynamicsAnalysis',
+    'channels': 'channels:ChannelAnalysis',
 }
 """Module and class of each kind of analysis; imported when it is asked for."""
 

@@ -23,6 +23,7 @@ WHAT = {
     'checks': 'crystallised? phase-separated? wrong coordination?',
     'diffusion': 'MSD, diffusion coefficients, conductivity; needs unwrapped positions and times',
     'dynamics': 'van Hove functions, non-Gaussian parameter, mobile ions; needs unwrapped positions and times',
+    'channels': 'where ions go: density, thresholds and dimension of channels, sites and hops; needs times',
 }
 """What each kind of analysis gives, in a line."""
 
@@ -43,6 +44,7 @@ _SECONDS_PER_ATOM = {
     'checks': 2e-5,
     'diffusion': 1e-6,
     'dynamics': 1e-6,
+    'channels': 2e-6,
 }
 _MOST_ATOMS_FOR_RINGS = 50_000
 _MOST_ATOMS_FOR_VOIDS = 20_000

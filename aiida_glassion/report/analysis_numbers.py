@@ -28,6 +28,7 @@ TITLES = {
     'checks': 'Checks',
     'diffusion': 'Diffusion and conductivity',
     'dynamics': 'How ions move',
+    'channels': 'Channels, sites and hops',
 }
 """Heading of each kind of analysis."""
 

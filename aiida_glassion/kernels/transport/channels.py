@@ -17,6 +17,7 @@ IntArray = npt.NDArray[np.int64]
 LEAST_COUNTS = 5.0
 """Below so many visits to a grid point at the level where channels open, that level is noise."""
 _ROUNDING = 1e-9
+_KERNEL_WIDTHS = 6.0
 
 
 class DensitySums:
@@ -77,16 +78,23 @@ def smooth_density(density: FloatArray, cell: FloatArray, width: float) -> Float
         raise ValueError(f'width: {width} Å, expected at least 0')
     if width == 0:
         return density
-    from scipy.fft import fftfreq, irfftn, rfftfreq, rfftn
+    from scipy.fft import irfftn, rfftn
 
-    n_a, n_b, n_c = density.shape
-    index = np.meshgrid(fftfreq(n_a, 1 / n_a), fftfreq(n_b, 1 / n_b), rfftfreq(n_c, 1 / n_c), indexing='ij')
-    k = 2 * np.pi * np.stack(index, axis=-1) @ np.linalg.inv(cell).T
-    spectrum = rfftn(density) * np.exp(-0.5 * width**2 * (k**2).sum(axis=-1))
-    smooth = np.asarray(irfftn(spectrum, density.shape), dtype=np.float64)
+    # sampled in space, so that it is nowhere negative, however coarse the grid
+    inverse = np.linalg.inv(cell)
+    index = np.meshgrid(*[np.arange(n) / n for n in density.shape], indexing='ij')
+    fractional = np.stack(index, axis=-1)
+    fractional -= np.rint(fractional)
+    wide = _KERNEL_WIDTHS * width > 0.5 / np.linalg.norm(inverse, axis=0).max()
+    shifts = np.stack(np.meshgrid(*[[-1, 0, 1] if wide else [0]] * 3, indexing='ij'), -1).reshape(-1, 3)
+    kernel: FloatArray = np.zeros(density.shape)
+    for shift in shifts:
+        r2 = (((fractional + shift) @ cell) ** 2).sum(axis=-1)
+        kernel += np.exp(-r2 / (2 * width**2))
+    smooth = irfftn(rfftn(density) * rfftn(kernel / kernel.sum()), density.shape)
     # what the transform leaves where nothing is must not make a way
     smooth[smooth < _ROUNDING * smooth.max()] = 0.0
-    return smooth
+    return np.asarray(smooth * (density.sum() / smooth.sum()), dtype=np.float64)
 
 
 @dataclass(frozen=True)
