@@ -61,6 +61,7 @@ KINDS: dict[str, str] = {
     'diffusion': 'diffusion:DiffusionAnalysis',
     'dynamics': 'dynamics:DynamicsAnalysis',
     'channels': 'channels:ChannelAnalysis',
+    'flexibility': 'flexibility:FlexibilityAnalysis',
 }
 """Module and class of each kind of analysis; imported when it is asked for."""
 

@@ -24,6 +24,7 @@ WHAT = {
     'diffusion': 'MSD, diffusion coefficients, conductivity; needs unwrapped positions and times',
     'dynamics': 'van Hove functions, non-Gaussian parameter, mobile ions; needs unwrapped positions and times',
     'channels': 'where ions go: density, thresholds and dimension of channels, sites and hops; needs times',
+    'flexibility': 'spread and jumps of the formers, correlation with the ions near by; needs times',
 }
 """What each kind of analysis gives, in a line."""
 
@@ -45,6 +46,7 @@ _SECONDS_PER_ATOM = {
     'diffusion': 1e-6,
     'dynamics': 1e-6,
     'channels': 2e-6,
+    'flexibility': 3e-6,
 }
 _MOST_ATOMS_FOR_RINGS = 50_000
 _MOST_ATOMS_FOR_VOIDS = 20_000

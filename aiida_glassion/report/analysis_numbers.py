@@ -29,6 +29,7 @@ TITLES = {
     'diffusion': 'Diffusion and conductivity',
     'dynamics': 'How ions move',
     'channels': 'Channels, sites and hops',
+    'flexibility': 'Flexibility of the framework',
 }
 """Heading of each kind of analysis."""
 
