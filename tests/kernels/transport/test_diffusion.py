@@ -175,3 +175,18 @@ def test_refuses_windows(window):
 def test_refuses_times():
     with pytest.raises(ValueError, match='frame_time: 0'):
         diffusion_coefficient(walk(np.random.default_rng(0)), 0)
+
+
+@pytest.mark.parametrize(('rate', 'alike'), [(0.004, True), (0.02, False)])
+def test_intervals_hold_for_ions_that_hop(rate, alike):
+    """3 Å along an axis out of a cage of 0.3 Å: four hops per ion; or rates that spread by as much as their mean."""
+    random, held = np.random.default_rng(14), []
+    true = rate * 9 / 6 * 1e-4
+    for _ in range(60):
+        rates = np.full(30, rate) if alike else rate * random.exponential(size=30)
+        axis = random.integers(0, 3, (1000, 30, 1)) == np.arange(3)
+        hops = axis * (random.random((1000, 30)) < rates)[..., None] * random.choice([-3.0, 3.0], (1000, 30, 1))
+        fit, _ = diffusion_coefficient(hops.cumsum(axis=0) + random.normal(0, 0.3, hops.shape), 1.0)
+        low, high = fit.interval(0.95)
+        held.append(low <= true <= high)
+    assert np.mean(held) == pytest.approx(0.95, abs=3 * 0.028)
