@@ -114,7 +114,7 @@ class DiffusionAnalysis(Analysis[DiffusionSettings]):
     def add(self, chunk: Chunk) -> None:
         """Keep the displacements of the ions."""
         frames = chunk.frames
-        keep = self.clock.take(frames.times, frames.n_frames)
+        keep = self.clock.take(frames.times, frames.n_frames, frames.steps)
         if keep.any():
             positions, cells = np.asarray(frames.positions), np.asarray(frames.cells)
             self.store.add(positions if keep.all() else positions[keep], cells if keep.all() else cells[keep])

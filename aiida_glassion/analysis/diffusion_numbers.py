@@ -89,12 +89,11 @@ class SpeciesNumbers:
     def numbers(self) -> dict[str, Any]:
         """D with its interval, by both methods, by direction and by halves of the run; and whether it is one."""
         fit, n = self.fit, self.msd.n_ions
-        gls, window = (fit, self.other) if self.method == 'gls' else (self.other, fit)
+        other = self.other
         return {
             'D': with_interval(fit.D, fit.error, fit.interval(), n),
             'method': self.method,
-            'D_gls': with_interval(gls.D, gls.error, gls.interval(), n),
-            'D_window': with_interval(window.D, window.error, window.interval(), n),
+            f'D_{other.method}': with_interval(other.D, other.error, other.interval(), n),
             'D_by_direction': {
                 'xyz'[axis]: {'mean': float(value), 'standard_error': float(error), 'n': n}
                 for axis, value, error in zip(self.axes, fit.D_by_direction, fit.errors_by_direction, strict=True)

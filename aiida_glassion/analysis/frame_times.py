@@ -25,21 +25,25 @@ class FrameClock:
         self.left_out = 0
         self._seen = 0
         self._last: float | None = None
-        self._spacing: float | None = frame_time
+        self._spacing: float | None = None
 
-    def take(self, times: FloatArray | None, n_frames: int) -> npt.NDArray[np.bool_]:
+    def take(
+        self, times: FloatArray | None, n_frames: int, steps: npt.NDArray[np.integer[Any]] | None = None
+    ) -> npt.NDArray[np.bool_]:
         """Which of the next frames count.
 
         :param times: (n_frames,), ps; None where the file has none.
+        :param steps: (n_frames,), integration steps; with a given time between frames they tell whether it is the same
+            between all of them.
         :raises ValueError: no time is known, or frames are not equally spaced.
         """
         keep = np.ones(n_frames, dtype=bool)
-        if self.given is not None:
-            self._seen += n_frames
-            return keep
-        if times is None:
+        if self.given is None and times is None:
             raise ValueError('frame_time: the trajectory has no times; give the time between the frames taken, in ps')
-        for index, time in enumerate(np.asarray(times, dtype=np.float64).tolist()):
+        clock, unit = (times, 'ps') if self.given is None else (steps, 'steps')
+        if clock is None:
+            return keep
+        for index, time in enumerate(np.asarray(clock, dtype=np.float64).tolist()):
             step = None if self._last is None else time - self._last
             self._seen += 1
             if step is None:
@@ -53,8 +57,8 @@ class FrameClock:
             spacing = self._spacing if self._spacing is not None else step
             if step < 0 or abs(step - spacing) > _TOLERANCE * spacing:
                 raise ValueError(
-                    f'frame {self._seen - 1}: {step:g} ps after the one before it, expected {spacing:g} ps as between '
-                    'the first two; frames must be equally spaced in time (first, last and every choose them)'
+                    f'frame {self._seen - 1}: {step:g} {unit} after the one before it, expected {spacing:g} {unit} as '
+                    'between the first two; frames must be equally spaced in time (first, last and every choose them)'
                 )
             self._spacing, self._last = spacing, time
         return keep
@@ -65,6 +69,8 @@ class FrameClock:
 
         :raises ValueError: there was only one frame.
         """
+        if self.given is not None:
+            return self.given
         if self._spacing is None:
             raise ValueError('one frame only: motion needs several')
         return self._spacing

@@ -20,7 +20,7 @@ from aiida_glassion.analysis.request import read_request
 from aiida_glassion.analysis.sources import FORMATS
 from aiida_glassion.analysis.store import CURVES, NUMBERS, PER_ATOM
 from aiida_glassion.data.frames import as_frames
-from aiida_glassion.formats.array_folder import ABOUT, CELLS, POSITIONS, write_array_folder
+from aiida_glassion.formats.array_folder import ABOUT, CELLS, POSITIONS, TIMES, write_array_folder
 from aiida_glassion.functions.analysis import request_node, write_lammps_trajectory
 
 REQUEST_FILE, FRAMES_FOLDER, DUMP_FILE = 'request.json', 'frames', 'frames.dump'
@@ -176,13 +176,15 @@ class AnalysisCalculation(CalcJob):
             calcinfo.provenance_exclude_list = [DUMP_FILE]
             return [DUMP_FILE]
         inside = Path(folder.get_subfolder(FRAMES_FOLDER, create=True).abspath)
+        arrays = [POSITIONS, CELLS]
         if isinstance(node, orm.TrajectoryData):
             about = {'symbols': list(node.symbols), 'pbc': list(node.pbc or (True, True, True))}
             (inside / ABOUT).write_text(json.dumps(about), encoding='utf-8')
-            calcinfo.local_copy_list = [(node.uuid, name, f'{FRAMES_FOLDER}/{name}') for name in (POSITIONS, CELLS)]
+            arrays += [TIMES] if 'times' in node.get_arraynames() else []
+            calcinfo.local_copy_list = [(node.uuid, name, f'{FRAMES_FOLDER}/{name}') for name in arrays]
         else:
             write_array_folder(inside, as_frames(node))
-        calcinfo.provenance_exclude_list = [f'{FRAMES_FOLDER}/{name}' for name in (POSITIONS, CELLS, ABOUT)]
+        calcinfo.provenance_exclude_list = [f'{FRAMES_FOLDER}/{name}' for name in (*arrays, ABOUT)]
         return [FRAMES_FOLDER]
 
 

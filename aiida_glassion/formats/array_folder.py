@@ -1,4 +1,4 @@
-"""A trajectory as arrays in a folder: ``positions.npy``, ``cells.npy`` and ``frames.json``."""
+"""A trajectory as arrays in a folder: ``positions.npy``, ``cells.npy``, ``times.npy`` and ``frames.json``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from aiida_glassion.frames import Frames
 
-POSITIONS, CELLS, ABOUT = 'positions.npy', 'cells.npy', 'frames.json'
+POSITIONS, CELLS, TIMES, ABOUT = 'positions.npy', 'cells.npy', 'times.npy', 'frames.json'
 
 
 class ArrayFolder:
     """Frames of a folder; the arrays stay on disk until they are asked for.
 
     ``positions.npy`` (n_frames, n_atoms, 3) and ``cells.npy`` (n_frames, 3, 3) in Å; ``frames.json`` holds ``symbols``
-    of the atoms, ``pbc`` and, if it is known, ``unwrapped``.
+    of the atoms, ``pbc`` and, if it is known, ``unwrapped``; ``times.npy`` (n_frames,) in ps, where times are known.
 
     :param path: of the folder.
     :raises ValueError: a file is missing or damaged, or the shapes do not fit; names the file.
@@ -30,6 +30,7 @@ class ArrayFolder:
         try:
             about = json.loads((path / ABOUT).read_text(encoding='utf-8'))
             positions, cells = self._mapped()
+            self._times = np.load(path / TIMES, allow_pickle=False) if (path / TIMES).exists() else None
             self._symbols = tuple(str(symbol) for symbol in about['symbols'])
             a, b, c = (bool(axis) for axis in about.get('pbc', (True, True, True)))
         except FileNotFoundError as error:
@@ -44,6 +45,9 @@ class ArrayFolder:
             raise ValueError(f'{path / POSITIONS}: shape {positions.shape}, expected {expected}, none of them 0')
         if cells.shape != (self._n_frames, 3, 3):
             raise ValueError(f'{path / CELLS}: shape {cells.shape}, expected ({self._n_frames}, 3, 3)')
+
+        if self._times is not None and self._times.shape != (self._n_frames,):
+            raise ValueError(f'{path / TIMES}: shape {self._times.shape}, expected ({self._n_frames},)')
 
     @property
     def n_frames(self) -> int:
@@ -68,6 +72,7 @@ class ArrayFolder:
                 np.array(positions[chosen], dtype=np.float64),
                 np.array(cells[chosen], dtype=np.float64),
                 self.pbc,
+                times=None if self._times is None else self._times[chosen],
             )
         except ValueError as error:
             raise ValueError(f'{self.path}, frames {indices[0]} to {indices[-1]}: {error}') from None
@@ -78,5 +83,7 @@ def write_array_folder(path: Path, frames: Frames, unwrapped: bool | None = None
     path.mkdir(parents=True, exist_ok=True)
     np.save(path / POSITIONS, np.asarray(frames.positions), allow_pickle=False)
     np.save(path / CELLS, np.asarray(frames.cells), allow_pickle=False)
+    if frames.times is not None:
+        np.save(path / TIMES, np.asarray(frames.times, dtype=np.float64), allow_pickle=False)
     about = {'symbols': list(frames.symbols), 'pbc': list(frames.pbc), 'unwrapped': unwrapped}
     (path / ABOUT).write_text(json.dumps(about), encoding='utf-8')

@@ -29,6 +29,7 @@ _FIGURES = {
     'profiles': ('profiles',),
     'regions': ('profiles',),
     'checks': ('checks',),
+    'diffusion': (),
 }
 """Figures that stand with each kind of analysis; one that serves two stands with the first of them."""
 

@@ -11,7 +11,8 @@ import pytest
 
 from aiida_glassion.analysis.request import read_request
 from aiida_glassion.analysis.run import analyse
-from aiida_glassion.analysis.sources import join_sources, of_frames
+from aiida_glassion.analysis.sources import join_sources, of_frames, open_source
+from aiida_glassion.formats.array_folder import write_array_folder
 from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.transport.conductivity import per_diffusion
 
@@ -139,7 +140,8 @@ def test_directions(frames):
 def test_window_and_method_are_inputs(frames):
     found = result(frames, window=(20, 100), method='window').numbers['ions']['Na']
     assert found['window'] == {'first': 20, 'last': 100}
-    assert found['D'] == found['D_window'] != found['D_gls']
+    assert found['method'] == 'window'
+    assert found['D']['mean'] != found['D_gls']['mean']
 
 
 def test_too_short_is_not_diffusive(frames):
@@ -163,6 +165,16 @@ def test_times(frames, found):
     times[300:] += 0.2
     uneven = replace(frames, times=times)
     assert 'frame 300: 0.7 ps after the one before it, expected 0.5' in outcome(uneven).failed['diffusion']
+    steps = np.arange(800) * 100
+    steps[500:] += 300
+    counted = replace(bare, steps=steps)
+    assert 'frame 500: 400 steps after' in outcome(counted, frame_time=TIME).failed['diffusion']
+
+
+def test_times_of_a_folder_of_arrays(frames, found, tmp_path):
+    write_array_folder(tmp_path / 'walk', frames)
+    source = open_source(tmp_path / 'walk')
+    assert result(source, temperature=800).numbers == found.numbers
 
 
 def test_a_frame_that_ends_one_file_and_begins_the_next_counts_once(frames, found):
