@@ -55,34 +55,79 @@ def add_displacements(
         flat[cells[i]] += 1
 
 
+# sums may be taken in any order, so that they run in vectors
+@numba.njit(cache=True, nogil=True, fastmath={'reassoc', 'nsz', 'contract'})
+def _moments(
+    x: FloatArray, y: FloatArray, z: FloatArray, x0: FloatArray, y0: FloatArray, z0: FloatArray, per_length: float,
+    last: float, cells: IntArray,
+) -> tuple[float, float]:  # fmt: skip
+    """Sums of r² and r⁴ of one ion over its origins; writes the bin of each r."""
+    squared = fourth = 0.0
+    for i in range(len(x)):
+        dx = x[i] - x0[i]
+        dy = y[i] - y0[i]
+        dz = z[i] - z0[i]
+        r2 = dx * dx + dy * dy + dz * dz
+        squared += r2
+        fourth += r2 * r2
+        cells[i] = np.int32(min(np.sqrt(r2) * per_length, last))
+    return squared, fourth
+
+
 @numba.njit(cache=True, nogil=True)
 def add_all_origins(
     positions: FloatArray,
     lags: IntArray,
     every: int,
-    rows: IntArray,
+    groups: IntArray,
     per_length: float,
     squared: FloatArray,
     fourth: FloatArray,
     counts: IntArray,
 ) -> None:
-    """:func:`add_displacements` for all origins of all lags.
+    """Add r², r⁴ and the histogram of r for all lags and origins, ion by ion: one ion's way stays in the cache.
 
-    :param positions: (n_frames, 3, n_ions).
+    :param positions: (n_frames, n_ions, 3).
+    :param every: take every n-th frame as origin.
+    :param groups: (n_ions,), from 0.
+    :param squared: (n_lags, n_ions), overwritten.
+    :param fourth: (n_lags, n_ions), overwritten.
+    :param counts: (4, n_lags, n_groups, n_bins + 1), added to: four tables whose sum counts, since successive
+        displacements of an ion fall into the same bin.
     """
-    cells = np.empty(positions.shape[2], dtype=np.int32)
-    for k in range(len(lags)):
-        for origin in range(0, len(positions) - lags[k], every):
-            add_displacements(
-                positions[origin + lags[k]],
-                positions[origin],
-                rows,
-                per_length,
-                squared[k],
-                fourth[k],
-                counts[k],
-                cells,
-            )
+    n_frames, n_ions = positions.shape[:2]
+    block = 8
+    ways = np.empty((block, 3, n_frames))
+    cells = np.empty(n_frames, dtype=np.int32)
+    last = float(counts.shape[3] - 1)
+    for start in range(0, n_ions, block):
+        width = min(block, n_ions - start)
+        for t in range(n_frames):
+            for j in range(width):
+                for axis in range(3):
+                    ways[j, axis, t] = positions[t, start + j, axis]
+        for j in range(width):
+            ion = start + j
+            x, y, z = ways[j, 0], ways[j, 1], ways[j, 2]
+            for k in range(len(lags)):
+                lag, n = lags[k], n_frames - lags[k]
+                if every == 1:
+                    found = _moments(x[lag:], y[lag:], z[lag:], x[:n], y[:n], z[:n], per_length, last, cells)
+                else:
+                    now, then = ways[j, :, lag::every].copy(), ways[j, :, :n:every].copy()
+                    found = _moments(now[0], now[1], now[2], then[0], then[1], then[2], per_length, last, cells)
+                    n = now.shape[1]
+                squared[k, ion], fourth[k, ion] = found
+                a, b = counts[0, k, groups[ion]], counts[1, k, groups[ion]]
+                c, d = counts[2, k, groups[ion]], counts[3, k, groups[ion]]
+                whole = n // 4 * 4
+                for i in range(0, whole, 4):
+                    a[cells[i]] += 1
+                    b[cells[i + 1]] += 1
+                    c[cells[i + 2]] += 1
+                    d[cells[i + 3]] += 1
+                for i in range(whole, n):
+                    a[cells[i]] += 1
 
 
 @numba.njit(cache=True, nogil=True)

@@ -172,12 +172,17 @@ def displacements(
     if len(sums.groups) != r.shape[1]:
         raise ValueError(f'groups: {len(sums.groups)} of them for {r.shape[1]} ions')
     squared, fourth = np.zeros((2, len(wanted), r.shape[1]))
-    counts = np.zeros((len(wanted), sums.n_groups, sums.n_bins + 1), dtype=np.int64)
-    columns = np.ascontiguousarray(r.transpose(0, 2, 1))
-    add_all_origins(columns, wanted, every, sums._rows, 1 / sums.bin_width, squared, fourth, counts)
+    counts = np.zeros((4, len(wanted), sums.n_groups, sums.n_bins + 1), dtype=np.int64)
+    add_all_origins(r, wanted, every, sums.groups, 1 / sums.bin_width, squared, fourth, counts)
     origins = -((wanted - len(r)) // every)
     return Displacements(
-        wanted, origins, squared / origins[:, None], fourth / origins[:, None], counts, sums.groups, sums.bin_width
+        wanted,
+        origins,
+        squared / origins[:, None],
+        fourth / origins[:, None],
+        counts.sum(axis=0),
+        sums.groups,
+        sums.bin_width,
     )
 
 
