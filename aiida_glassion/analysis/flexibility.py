@@ -84,19 +84,21 @@ class FlexibilityAnalysis(Analysis[FlexibilitySettings]):
         self.spread, self.unit_spread = BlockSums(), BlockSums()
         self.histogram: dict[str, BlockSums] = {element: BlockSums() for element in self.formers}
         self.together: dict[str, BlockSums] = {element: BlockSums() for element in self.ions}
-        self.units: list[IntArray] = []
+        self.members = self.starts = self.sizes = np.zeros(0, dtype=np.int64)
         self._waiting: list[FloatArray] = []
         self._taken = 0
 
     def add(self, chunk: Chunk) -> None:
         """Move the windows on."""
         for moment in self.motion.take(chunk):
-            if not self.units:
-                self.units = self._units(moment.view)
+            if not len(self.members):
+                units = self._units(moment.view)
+                self.members, sizes = np.concatenate(units), np.array([len(unit) for unit in units])
+                self.starts, self.sizes = np.cumsum(sizes) - sizes, sizes[:, None]
             formers = np.ascontiguousarray(moment.positions[self.atoms].T)
             for place, lag, then in self.stream.add(formers):
                 self.sums.add(place, lag, formers, then)
-            centres = np.array([moment.positions[unit].mean(axis=0) for unit in self.units])
+            centres = np.add.reduceat(moment.positions[self.members], self.starts) / self.sizes
             self._waiting.append(np.concatenate([moment.positions[self.moved], centres]))
             if self.motion.n_frames < 2:
                 continue
@@ -107,7 +109,7 @@ class FlexibilityAnalysis(Analysis[FlexibilitySettings]):
                         f'window: {self.settings.window:g} ps holds {length:.1f} frames, expected at least {PARTS}: '
                         f'{PARTS * self.motion.frame_time:g} ps'
                     )
-                self.windows = MovingWindows(len(self.moved) + len(self.units), round(length))
+                self.windows = MovingWindows(len(self.moved) + self.n_formers, round(length))
             for positions in self._waiting:
                 window = self.windows.add(positions)
                 if window is not None:

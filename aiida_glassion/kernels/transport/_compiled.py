@@ -201,31 +201,59 @@ def count_pairs(
 
 
 @numba.njit(cache=True, nogil=True)
-def nearest_sites(points: FloatArray, sites: FloatArray, cell: FloatArray, radius: float, found: IntArray) -> None:
+def nearest_sites(
+    points: FloatArray, sites: FloatArray, cell: FloatArray, shape: tuple[int, int, int], radius: float, found: IntArray
+) -> None:
     """The nearest site within a radius, in a periodic cell wider than twice the radius.
 
     :param points: (n, 3), fractional.
     :param sites: (n_sites, 3), fractional.
     :param cell: (3, 3), Å.
+    :param shape: boxes along each cell vector, none thinner than the radius; at least 2.
     :param found: (n,), overwritten; −1 where no site is so near.
     """
+    n_a, n_b, n_c = shape
+    box = np.empty(len(sites), dtype=np.int64)
+    starts = np.zeros(n_a * n_b * n_c + 1, dtype=np.int64)
+    for s in range(len(sites)):
+        a = int((sites[s, 0] - np.floor(sites[s, 0])) * n_a) % n_a
+        b = int((sites[s, 1] - np.floor(sites[s, 1])) * n_b) % n_b
+        c = int((sites[s, 2] - np.floor(sites[s, 2])) * n_c) % n_c
+        box[s] = (a * n_b + b) * n_c + c
+        starts[box[s] + 1] += 1
+    for k in range(len(starts) - 1):
+        starts[k + 1] += starts[k]
+    filled = starts[:-1].copy()
+    order = np.empty(len(sites), dtype=np.int64)
+    for s in range(len(sites)):
+        order[filled[box[s]]] = s
+        filled[box[s]] += 1
     for i in range(len(points)):
         nearest, found[i] = radius * radius, -1
-        for s in range(len(sites)):
-            # within the radius each fraction is below one half, so that rounding finds the image in any cell
-            u = points[i, 0] - sites[s, 0]
-            v = points[i, 1] - sites[s, 1]
-            w = points[i, 2] - sites[s, 2]
-            u -= np.rint(u)
-            v -= np.rint(v)
-            w -= np.rint(w)
-            dx = u * cell[0, 0] + v * cell[1, 0] + w * cell[2, 0]
-            dy = u * cell[0, 1] + v * cell[1, 1] + w * cell[2, 1]
-            dz = u * cell[0, 2] + v * cell[1, 2] + w * cell[2, 2]
-            r2 = dx * dx + dy * dy + dz * dz
-            if r2 < nearest:
-                nearest = r2
-                found[i] = s
+        a = int((points[i, 0] - np.floor(points[i, 0])) * n_a)
+        b = int((points[i, 1] - np.floor(points[i, 1])) * n_b)
+        c = int((points[i, 2] - np.floor(points[i, 2])) * n_c)
+        # of two boxes each is the other's neighbour on both sides
+        for p in range(a - 1, a + min(n_a, 3) - 1):
+            for q in range(b - 1, b + min(n_b, 3) - 1):
+                for r in range(c - 1, c + min(n_c, 3) - 1):
+                    near = ((p % n_a) * n_b + q % n_b) * n_c + r % n_c
+                    for k in range(starts[near], starts[near + 1]):
+                        s = order[k]
+                        # within the radius each fraction is below one half: rounding finds the image in any cell
+                        u = points[i, 0] - sites[s, 0]
+                        v = points[i, 1] - sites[s, 1]
+                        w = points[i, 2] - sites[s, 2]
+                        u -= np.rint(u)
+                        v -= np.rint(v)
+                        w -= np.rint(w)
+                        dx = u * cell[0, 0] + v * cell[1, 0] + w * cell[2, 0]
+                        dy = u * cell[0, 1] + v * cell[1, 1] + w * cell[2, 1]
+                        dz = u * cell[0, 2] + v * cell[1, 2] + w * cell[2, 2]
+                        r2 = dx * dx + dy * dy + dz * dz
+                        if r2 < nearest:
+                            nearest = r2
+                            found[i] = s
 
 
 @numba.njit(cache=True, nogil=True)

@@ -15,6 +15,7 @@ IntArray = npt.NDArray[np.int64]
 
 NOWHERE = -1
 """Between sites."""
+_MOST_BOXES = 24
 
 
 def density_sites(density: FloatArray, cell: FloatArray, level: float, separation: float) -> FloatArray:
@@ -74,11 +75,13 @@ def assign_sites(
         raise ValueError(f'fractional: shape {r.shape}, expected (n_frames, n_ions, 3)')
     if centres.ndim != 2 or centres.shape[1] != 3 or not len(centres):
         raise ValueError(f'sites: shape {centres.shape}, expected (n_sites, 3), at least one')
-    width = float((1 / np.linalg.norm(np.linalg.inv(box), axis=0)).min())
-    if not 0 < radius < width / 2:
-        raise ValueError(f'radius: {radius} Å, expected more than 0 and less than half the cell, {width / 2:.3f} Å')
+    heights = 1 / np.linalg.norm(np.linalg.inv(box), axis=0)
+    if not 0 < radius < heights.min() / 2:
+        half = heights.min() / 2
+        raise ValueError(f'radius: {radius} Å, expected more than 0 and less than half the cell, {half:.3f} Å')
+    n_a, n_b, n_c = (int(min(h / radius, _MOST_BOXES)) for h in heights)
     found = np.empty(r.shape[:2], dtype=np.int32)
-    nearest_sites(r.reshape(-1, 3), centres, box, float(radius), found.reshape(-1))
+    nearest_sites(r.reshape(-1, 3), centres, box, (n_a, n_b, n_c), float(radius), found.reshape(-1))
     return found
 
 

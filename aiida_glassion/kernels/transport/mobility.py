@@ -16,8 +16,8 @@ LEAST_BIC = 10.0
 LEAST_D = 2.0
 """… and where they lie so far apart, in widths (Ashman, Bird and Zepf, Astron. J. 108, 2348 (1994))."""
 _SMALLEST_WIDTH = 1e-3
-_TOLERANCE = 1e-10
-_MOST_STEPS = 2000
+_TOLERANCE = 1e-8
+_MOST_STEPS = 1000
 
 
 @dataclass(frozen=True, eq=False)

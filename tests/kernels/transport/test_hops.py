@@ -108,13 +108,14 @@ def test_sites_from_a_density():
     assert len(density_sites(density, TRICLINIC, 5.0, 1.0)) == 0
 
 
-def test_nearest_site_against_all_images():
+@pytest.mark.parametrize('radius', [0.9, 1.4, 2.5, 3.7])
+def test_nearest_site_against_all_images(radius):
     rng = np.random.default_rng(3)
     sites, r = rng.random((7, 3)), rng.random((5, 40, 3)) * 4 - 2
-    found = assign_sites(r, sites, TRICLINIC, 2.5)
+    found = assign_sites(r, sites, TRICLINIC, radius)
     shifts = np.stack(np.meshgrid(*[np.arange(-4, 5)] * 3, indexing='ij'), -1).reshape(-1, 3)
     lengths = np.linalg.norm((r[:, :, None, None] - sites[:, None] - shifts) @ TRICLINIC, axis=-1).min(axis=-1)
-    expected = np.where(lengths.min(axis=-1) < 2.5, lengths.argmin(axis=-1), -1)
+    expected = np.where(lengths.min(axis=-1) < radius, lengths.argmin(axis=-1), -1)
     np.testing.assert_array_equal(found, expected)
     assert (found == -1).any()
 
