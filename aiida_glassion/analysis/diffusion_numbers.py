@@ -104,8 +104,8 @@ class SpeciesNumbers:
             },
             'diffusive': fit.regime.diffusive,
             'reason': fit.regime.reason,
-            'exponent': {'mean': fit.regime.exponent, 'standard_error': fit.regime.error, 'n': n},
-            'late_exponent': {'mean': fit.regime.late, 'standard_error': fit.regime.late_error, 'n': n},
+            'exponent': _exponent(fit.regime.exponent, fit.regime.error, n),
+            'late_exponent': _exponent(fit.regime.late, fit.regime.late_error, n),
             'window': {'first': fit.window[0], 'last': fit.window[1]},
             'intercept': {'mean': fit.intercept, 'standard_error': fit.intercept_error, 'n': n},
             'msd_longest': float(self.msd.total[-1]),
@@ -204,7 +204,7 @@ class ConductivityNumbers:
                 'high': haven.high if np.isfinite(haven.high) else None,
                 'n': 1,
             },
-            'exponent': {'mean': fit.regime.exponent, 'standard_error': fit.regime.error, 'n': 1},
+            'exponent': _exponent(fit.regime.exponent, fit.regime.error, 1),
             'window': {'first': fit.window[0], 'last': fit.window[1]},
             'finite_size': FINITE_SIZE_NOTE,
         }
@@ -230,6 +230,11 @@ class ConductivityNumbers:
                 'and with it the Haven ratio'
             ]
         return []
+
+
+def _exponent(value: float, error: float, n: int) -> dict[str, Any] | None:
+    """An exponent with its error; None where nothing moves."""
+    return {'mean': value, 'standard_error': error, 'n': n} if np.isfinite([value, error]).all() else None
 
 
 def _conductivity(sigma: Conductivity) -> dict[str, Any]:

@@ -150,6 +150,16 @@ def test_too_short_is_not_diffusive(frames):
     assert any('Na is not diffusive: MSD grows as t^' in text for text in short.warnings)
 
 
+def test_a_crystal_at_rest(frames):
+    still = result(replace(frames, positions=np.repeat(frames.positions[:1], 800, axis=0)), temperature=800)
+    sodium = still.numbers['ions']['Na']
+    assert sodium['D']['mean'] == 0
+    assert sodium['exponent'] is None
+    assert sodium['reason'] == 'the ions do not move'
+    assert still.numbers['conductivity']['haven_ratio'] is None
+    json.dumps(still.numbers, allow_nan=False)
+
+
 def test_ions_that_slow_down_are_noticed(frames):
     x = frames.positions.copy()
     x[400:, :40] = x[399, :40] + 0.3 * (x[400:, :40] - x[399, :40])

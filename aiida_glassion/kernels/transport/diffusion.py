@@ -112,7 +112,7 @@ def fit_diffusion(
 
     :param msd: at all lags from 0.
     :param frame_time: ps between frames.
-    :param window: first and last lag, frames; None: :func:`diffusive_start` to half the trajectory, or 50–95 %.
+    :param window: first and last lag, frames; None: :func:`.diffusive_start` to half the trajectory, or 50–95 %.
     :param n_walkers: independent walkers; None: the ions. 1 for a collective displacement.
     :param spread: relative standard deviation of the ions' own D beyond that of equal walkers.
     :raises ValueError: too short for a line, or a window that is not within the lags.
