@@ -146,10 +146,13 @@ class ChannelAnalysis(Analysis[ChannelSettings]):
                 far = np.argsort(-np.linalg.norm(ways[:, -1] - ways[:, 0], axis=1), kind='stable')[: settings.paths]
                 arrays[f'paths_{element}'], arrays[f'path_atoms_{element}'] = ways[far], atoms[far]
         units = {
-            **MOTION_UNITS, 'spacing': 'Å', 'smoothing': 'Å', 'highest': 'Å⁻³', 'mean': 'Å⁻³', 'level': 'Å⁻³',
-            'thresholds': 'Å⁻³', 'thresholds_along': 'Å⁻³', 'barriers': 'k_BT', 'rate': 'ps⁻¹', 'residence_time': 'ps',
+            **MOTION_UNITS, 'spacing': 'Å', 'smoothing': 'Å', 'highest': 'Å⁻³', 'density': 'Å⁻³', 'level': 'Å⁻³',
+            'site_radius': 'Å', 'rate': 'ps⁻¹', 'residence_time': 'ps',
             'median_stay': 'ps', 'distance': 'Å', 'interval': 'ps', 'least_stay': 'ps',
         }  # fmt: skip
+        for element in self.atoms:
+            units |= {f'ions.{element}.{key}': 'Å⁻³' for key in ('thresholds', 'thresholds_along')}
+            units[f'ions.{element}.barriers'] = 'k_BT'
         return Result(numbers, units, curves, arrays, warnings)
 
     def _channels(self, density: FloatArray, cell: FloatArray, element: str, warnings: list[str]) -> dict[str, Any]:

@@ -102,11 +102,12 @@ class Motion:
 
         :raises ValueError: no times, unequal steps, or atoms that jump at the boundaries.
         """
-        keep = np.flatnonzero(self.clock.take(chunk.frames.times, chunk.frames.n_frames))
+        frames = chunk.frames
+        keep = np.flatnonzero(self.clock.take(frames.times, frames.n_frames, frames.steps))
         if not len(keep):
             return
-        cells = np.asarray(chunk.frames.cells[keep], dtype=np.float64)
-        fractional = fractional_coordinates(chunk.frames.positions[keep], cells)
+        cells = np.asarray(frames.cells[keep], dtype=np.float64)
+        fractional = fractional_coordinates(frames.positions[keep], cells)
         if self._start is None:
             self._start, self._last, self.cell = fractional[0].copy(), fractional[0], cells[0].copy()
         if self.unwrap == 'minimum_image':

@@ -30,6 +30,9 @@ _FIGURES = {
     'regions': ('profiles',),
     'checks': ('checks',),
     'diffusion': (),
+    'dynamics': (),
+    'channels': (),
+    'flexibility': (),
 }
 """Figures that stand with each kind of analysis; one that serves two stands with the first of them."""
 
