@@ -189,7 +189,7 @@ class FlexibilityAnalysis(Analysis[FlexibilitySettings]):
             scale = 1 / (len(members) * _BIN)
             curves[f'spread_{element}'] = Curve(
                 (np.arange(len(counts)) + 0.5) * _BIN, counts * scale, 'spread', 'Å', 'p(spread)', 'Å⁻¹',
-                None if spread_error is None else spread_error * scale, '√⟨|r − ⟨r⟩|²⟩ in a window', about,
+                None if spread_error is None else spread_error * scale, '√⟨(r − ⟨r⟩)²⟩ in a window', about,
             )  # fmt: skip
         warnings = motion.warnings()
         for element, sums in self.together.items():

@@ -24,8 +24,8 @@ class Window:
     :param frame: number of frames before the second begins.
     :param mean: (n, 3), mean position in the second, Å.
     :param mean_before: (n, 3), in the first.
-    :param spread: (n,), √⟨|r − ⟨r⟩|²⟩ in the second, Å.
-    :param hop: (n,), hop indicator √(⟨|r_B − ⟨r⟩_A|²⟩_B ⟨|r_A − ⟨r⟩_B|²⟩_A), Å² (Candelier et al., Phys. Rev. Lett.
+    :param spread: (n,), √⟨(r − ⟨r⟩)²⟩ in the second, Å.
+    :param hop: (n,), hop indicator √(⟨(r_B − ⟨r⟩_A)²⟩_B ⟨(r_A − ⟨r⟩_B)²⟩_A), Å² (Candelier et al., Phys. Rev. Lett.
         105, 135702 (2010); Smessaert and Rottler, Phys. Rev. E 88, 022314 (2013)): the square of the distance that was
         jumped where there was a jump between the two, else that of the vibration.
     """
@@ -167,10 +167,10 @@ def windows(positions: npt.NDArray[np.floating[Any]], length: int) -> Iterator[W
 
 
 def position_spread(positions: npt.NDArray[np.floating[Any]], length: int) -> FloatArray:
-    """Spread of each atom's position within a window, √⟨|r − ⟨r⟩|²⟩, mean over windows side by side, (n_atoms,), Å.
+    """Spread of each atom's position within a window, √⟨(r − ⟨r⟩)²⟩, mean over windows side by side, (n_atoms,), Å.
 
-    In a harmonic well of variance s² along each axis it is s√(3(1 − 1/n)) for n independent frames. [Choice: the
-    windows do not overlap, and a last one that is not full is left out.]
+    In a harmonic well of variance s² along each axis it is s√(3(1 − 1/n)) for n independent frames. (Choice: the
+    windows do not overlap, and a last one that is not full is left out.)
 
     :param positions: (n_frames, n_atoms, 3), Å, unwrapped and without drift.
     :param length: frames in a window, at least 2.

@@ -246,9 +246,9 @@ def distinct_van_hove(
 ) -> tuple[FloatArray, FloatArray]:
     """Distinct van Hove function over the density: how likely another ion is found at r from where one was t before.
 
-    g_d(r, t) = V / (N₁ N₂) Σ_i Σ_{j≠i} ⟨δ(r − |r_j(t) − r_i(0)|)⟩ / 4πr², the g(r) of the two kinds at t = 0 and 1
-    where nothing is remembered (1 − 1/N for like ions). A peak that grows at r = 0 is ions that go where others were.
-    An ion's own images are not counted.
+    g_d(r, t) = V / (N₁ N₂) Σ_i Σ_{j≠i} ⟨δ(r − r_ij(t))⟩ / 4πr², with r_ij(t) the distance from where i was to
+    where j is: the g(r) of the two kinds at t = 0 and 1 where nothing is remembered (1 − 1/N for like ions). A peak
+    that grows at r = 0 is ions that go where others were. An ion's own images are not counted.
 
     :param positions: (n_frames, n_ions, 3), Å.
     :param cell: (3, 3), Å; the mean one where it changes.
