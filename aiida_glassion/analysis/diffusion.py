@@ -175,7 +175,7 @@ class DiffusionAnalysis(Analysis[DiffusionSettings]):
         for element in self.ions:
             units |= {
                 f'ions.{element}.{key}': unit
-                for key, unit in (('D_by_direction', 'cm²/s'), ('D_halves', 'cm²/s'), ('window', 'ps'))
+                for key, unit in (('D_by_direction', 'cm²/s'), ('D_blocks', 'cm²/s'), ('window', 'ps'))
             }
         return Result(numbers, units, curves, {'own_msd': own_msd}, warnings)
 

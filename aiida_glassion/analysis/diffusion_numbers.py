@@ -18,10 +18,11 @@ from aiida_glassion.kernels.transport.conductivity import (
     per_diffusion,
 )
 from aiida_glassion.kernels.transport.diffusion import (
-    DiffusionFit,
     Method,
+    block_values,
     diffusion_coefficient,
     fit_diffusion,
+    widened_by_blocks,
 )
 from aiida_glassion.kernels.transport.line import fit_lags, msd_errors
 from aiida_glassion.kernels.transport.msd import msd_per_ion
@@ -60,34 +61,23 @@ class SpeciesNumbers:
     ) -> None:
         self.element, self.time, self.axes = element, time, list(axes)
         chosen = list(pieces) if len(self.axes) == 3 else [piece[..., self.axes] for piece in pieces]
-        self.fit, self.msd = diffusion_coefficient(chosen, time, method, lags)
+        alone, self.msd = diffusion_coefficient(chosen, time, method, lags)
+        self.blocks = block_values(chosen, time, round(alone.window[0] / time)) if method == 'gls' else None
+        self.fit = widened_by_blocks(alone, self.blocks)
+        self.model_error = alone.error
         other: Method = 'window' if method == 'gls' else 'gls'
         self.other = fit_diffusion(self.msd, time, other, spread=self.fit.spread)
         self.method = method
         self.own_lag = max(1, self.msd.n_frames // 10)
         self.own_msd = msd_per_ion(chosen, [self.own_lag])[0]
-        self.halves = self._halves(chosen)
 
     @property
     def lags(self) -> tuple[int, int]:
         """First and last lag of the fit, frames."""
         return round(self.fit.window[0] / self.time), round(self.fit.window[1] / self.time)
 
-    def _halves(self, pieces: Sequence[FloatArray]) -> list[DiffusionFit]:
-        """D of both halves of the run by themselves, over the same lags as far as they reach."""
-        first, last = self.lags
-        middle = self.msd.n_frames // 2
-        last = min(last, middle // 2)
-        if last - first < 10:
-            return []
-        found = []
-        for part in (_cut(pieces, 0, middle), _cut(pieces, middle, self.msd.n_frames)):
-            fit, _ = diffusion_coefficient(part, self.time, 'gls', (first, last))
-            found.append(fit)
-        return found
-
     def numbers(self) -> dict[str, Any]:
-        """D with its interval, by both methods, by direction and by halves of the run; and whether it is one."""
+        """D with its interval, by both methods, by direction and by blocks of the run; and whether it is one."""
         fit, n = self.fit, self.msd.n_ions
         other = self.other
         return {
@@ -98,10 +88,8 @@ class SpeciesNumbers:
                 'xyz'[axis]: {'mean': float(value), 'standard_error': float(error), 'n': n}
                 for axis, value, error in zip(self.axes, fit.D_by_direction, fit.errors_by_direction, strict=True)
             },
-            'D_halves': {
-                name: {'mean': half.D, 'standard_error': half.error, 'n': n}
-                for name, half in zip(('first', 'second'), self.halves, strict=False)
-            },
+            'D_blocks': None if self.blocks is None else self.blocks.tolist(),
+            'widened_by_blocks': fit.widened,
             'diffusive': fit.regime.diffusive,
             'reason': fit.regime.reason,
             'exponent': _exponent(fit.regime.exponent, fit.regime.error, n),
@@ -144,13 +132,15 @@ class SpeciesNumbers:
             found.append(
                 f'{self.element} is not diffusive: {self.fit.regime.reason}; its D is no diffusion coefficient'
             )
-        if len(self.halves) == 2:
-            one, two = self.halves
-            apart = abs(one.D - two.D) / max(float(np.hypot(one.error, two.error)), 1e-300)
-            if apart > _AGEING:
+        if self.blocks is not None:
+            one, two = np.split(self.blocks, 2)
+            within = float(np.sqrt((one.var(ddof=1) + two.var(ddof=1)) / len(one))) if len(one) > 1 else 0.0
+            # half a run has √2 times the error of the whole, the difference of two halves twice that
+            error = max(within, 2 * self.model_error, 1e-300)
+            if (apart := abs(float(one.mean() - two.mean())) / error) > _AGEING:
                 found.append(
-                    f'{self.element}: D of the first half of the run, {one.D:.3g} cm²/s, and of the second, '
-                    f'{two.D:.3g}, are {apart:.1f} standard errors apart: it was not at equilibrium'
+                    f'{self.element}: D of the first half of the run, {one.mean():.3g} cm²/s, and of the second, '
+                    f'{two.mean():.3g}, are {apart:.1f} standard errors apart: it was not at equilibrium'
                 )
         return found
 
@@ -239,14 +229,3 @@ def _exponent(value: float, error: float, n: int) -> dict[str, Any] | None:
 
 def _conductivity(sigma: Conductivity) -> dict[str, Any]:
     return with_interval(sigma.value, sigma.error, sigma.interval(), 1)
-
-
-def _cut(pieces: Sequence[FloatArray], first: int, last: int) -> list[FloatArray]:
-    """Frames first to last − 1 of consecutive pieces, without a copy."""
-    found, at = [], 0
-    for piece in pieces:
-        part = piece[max(0, first - at) : max(0, last - at)]
-        if len(part):
-            found.append(part)
-        at += len(piece)
-    return found

@@ -41,7 +41,7 @@ _NOT_SHOWN = frozenset(
         *('threshold', 'n', 'n_frames', 'cutoffs', 'at_random', 'mean_connectivity', 'join', 'least_q', 'depth'),
         *('per_frame', 'per_cell', 'origin_fraction', 'shortest_fraction', 'longest_fraction'),
         *('least_face', 'spacing', 'centre_fraction', 'occupiable_fraction'),
-        *('lag_of_own_msd', 'chi2', 'late_exponent', 'spread_of_ions'),
+        *('lag_of_own_msd', 'chi2', 'late_exponent', 'spread_of_ions', 'widened_by_blocks'),
     }
 )
 """Details that tables leave to files: how something was counted, other measures of the same, cut-offs (in the head)."""

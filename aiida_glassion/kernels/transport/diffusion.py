@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from aiida_glassion.kernels.transport.line import MOST_LAGS, LineFit, fit_lags, 
 from aiida_glassion.kernels.transport.msd import Displacements, Msd, mean_squared_displacement, msd_per_ion, shape_of
 from aiida_glassion.kernels.transport.regime import Regime, diffusive_start, judge_regime
 
+FloatArray = npt.NDArray[np.floating[Any]]
 DoubleArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -20,6 +22,10 @@ Method = Literal['gls', 'window']
 
 WINDOW = (0.50, 0.95)
 """Fit window of the method ``window``, in parts of the longest lag."""
+N_BLOCKS = (8, 4, 2)
+"""Blocks of a run whose scatter is held against the error: the first number for which they are long enough."""
+_LAGS_PER_BLOCK = 10
+_FEWEST_IN_BLOCK = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +42,7 @@ class DiffusionFit:
     :param method: ``gls`` or ``window``.
     :param spread: relative standard deviation of the ions' own D beyond that of equal walkers; in the error of D it
         counts over √n_ions.
+    :param widened: factor on the error because blocks of the run scatter more than it says.
     :param chi2: of the residuals per degree of freedom; about 1 where the line and its covariance hold; None for
         ``window``.
     """
@@ -52,6 +59,7 @@ class DiffusionFit:
     spread: float
     chi2: float | None
     regime: Regime
+    widened: float = 1.0
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Range that holds the true D with a probability of ``level``; never below zero."""
@@ -194,3 +202,55 @@ def spread_of_ions(displacements: Displacements, msd: Msd, first: int, last: int
     seen = float(own.var(ddof=1)) / own.mean() ** 2
     error = walkers * np.sqrt((2 + 6 * walkers) / (n_ions - 1))
     return float(np.sqrt(seen - walkers)) if seen > walkers + 2 * error else 0.0
+
+
+def block_values(displacements: Displacements, frame_time: float, first: int) -> DoubleArray | None:
+    """D of each of eight (or four, or two) consecutive blocks of a run, cm²/s, from one first lag to half the block.
+
+    Their scatter knows what the covariance of independent walkers does not: ions that move together, and surroundings
+    that change slowly.
+
+    :param displacements: (n_frames, n_ions, n_directions), Å; or consecutive pieces of it.
+    :param first: first lag of the fit, frames.
+    :returns: (n_blocks,); None where even a half is shorter than ten times the first lag, or than 40 frames.
+    """
+    n_frames = shape_of(displacements)[0]
+    least = max(_LAGS_PER_BLOCK * first, _FEWEST_IN_BLOCK)
+    n_blocks = next((number for number in N_BLOCKS if n_frames // number >= least), None)
+    if n_blocks is None:
+        return None
+    length = n_frames // n_blocks
+    pieces = [displacements] if isinstance(displacements, np.ndarray) else list(displacements)
+    found = []
+    for block in range(n_blocks):
+        msd = mean_squared_displacement(_cut(pieces, block * length, (block + 1) * length), length // 2)
+        found.append(fit_diffusion(msd, frame_time, 'gls', (first, length // 2)).D)
+    return np.array(found)
+
+
+def widened_by_blocks(fit: DiffusionFit, blocks: DoubleArray | None) -> DiffusionFit:
+    """A fit with the error that the scatter of its blocks tells, where that is clearly larger.
+
+    Clearly: the variance of the blocks' mean is beyond that of the fit by two standard errors of a variance of so
+    few numbers. Two blocks tell no scatter.
+
+    :param blocks: D of each block; None: the fit stays as it is.
+    """
+    if blocks is None or len(blocks) < 4 or fit.D <= 0 or fit.error <= 0 or blocks.mean() <= 0:
+        return fit
+    relative = float(blocks.std(ddof=1) / blocks.mean() / np.sqrt(len(blocks)))
+    ratio = relative * fit.D / fit.error
+    if ratio**2 <= 1 + 2 * np.sqrt(2 / (len(blocks) - 1)):
+        return fit
+    return replace(fit, error=fit.error * ratio, errors_by_direction=fit.errors_by_direction * ratio, widened=ratio)
+
+
+def _cut(pieces: Sequence[FloatArray], first: int, last: int) -> list[FloatArray]:
+    """Frames first to last − 1 of consecutive pieces, without a copy."""
+    found, at = [], 0
+    for piece in pieces:
+        part = piece[max(0, first - at) : max(0, last - at)]
+        if len(part):
+            found.append(part)
+        at += len(piece)
+    return found

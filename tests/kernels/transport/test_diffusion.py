@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from aiida_glassion.kernels.transport.diffusion import (
+    block_values,
     diffusion_coefficient,
     fit_diffusion,
     normal_interval,
     positive_interval,
+    widened_by_blocks,
 )
 from aiida_glassion.kernels.transport.line import fit_lags, msd_errors
 from aiida_glassion.kernels.transport.msd import mean_squared_displacement
@@ -106,6 +108,25 @@ def test_ions_that_differ_widen_the_error():
     assert mixed.spread == pytest.approx(1, rel=0.1)
     # binomial: half of 100 draws of 0 or 1, D 0.5 ± 0.05
     assert mixed.error == pytest.approx(0.05 * D, rel=0.2)
+
+
+def test_ions_that_share_their_pace_scatter_between_blocks():
+    """All ions fast, then all slow, by turns: equal walkers on the whole, and yet fewer than they seem."""
+    random = np.random.default_rng(15)
+    paces = random.choice([0.2, 1.8], size=40).repeat(50)
+    steps = random.normal(0, np.sqrt(2), (2000, 50, 3))
+    shared, alone = (steps * np.sqrt(pace)[:, None, None] for pace in (paces, np.ones(2000)))
+    fit, _ = diffusion_coefficient(shared.cumsum(axis=0), 1.0)
+    widened = widened_by_blocks(fit, block_values(shared.cumsum(axis=0), 1.0, 1))
+    # 40 draws of 1 ± 0.8
+    assert widened.error == pytest.approx(0.8 / np.sqrt(40) * D, rel=0.6)
+    assert widened.error > 4 * fit.error
+    equal, _ = diffusion_coefficient(alone.cumsum(axis=0), 1.0)
+    blocks = block_values([alone.cumsum(axis=0)[:77], alone.cumsum(axis=0)[77:]], 1.0, 1)
+    assert widened_by_blocks(equal, blocks) is equal
+    assert len(blocks) == 8
+    assert len(block_values(alone[:300], 1.0, 1)) == 4
+    assert block_values(alone[:79], 1.0, 1) is None
 
 
 @pytest.mark.parametrize(
