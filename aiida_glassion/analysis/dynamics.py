@@ -155,7 +155,7 @@ class DynamicsAnalysis(Analysis[DynamicsSettings]):
         n = len(members)
         spread = np.sqrt((fractions * n + 1) / (n + 2) * (1 - (fractions * n + 1) / (n + 2)) / n)
         origins = {**about, 'origins': 'every 2ᵏ-th frame for lags from p·2ᵏ to 2p·2ᵏ', 'errors': 'blocks of ions'}
-        mobile = {**origins, 'distance': self.settings.distance, 'errors': 'binomial'}
+        mobile = {**origins, 'distance': self.settings.distance, 'errors': 'ions, each counted as one draw'}
         curves = {
             f'msd_{name}': Curve(times, msd, 't', 'ps', 'MSD', 'Å²', msd_error, None, origins),
             f'alpha2_{name}': Curve(times, alpha, 't', 'ps', 'α₂', '', error, '3⟨r⁴⟩/5⟨r²⟩² − 1', origins),

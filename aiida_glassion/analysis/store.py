@@ -170,7 +170,7 @@ def curve_csv(curve: Curve) -> str:
     head += [f'# {key}: {json.dumps(_plain(value), ensure_ascii=False)}' for key, value in curve.about.items()]
     columns = [('x', curve.x_name, curve.x_unit, curve.x), ('y', curve.y_name, curve.y_unit, curve.y)]
     if curve.error is not None:
-        head.append('# error: standard error over blocks of frames')
+        head.append(f'# error: standard error over {curve.about.get("errors", "blocks of frames")}')
         columns.append(('error', f'error of {curve.y_name}', curve.y_unit, curve.error))
     titles = ','.join(f'{name} [{unit}]' if unit else name for _, name, unit, _ in columns)
     rows = zip(*(np.asarray(values, dtype=float).tolist() for *_, values in columns), strict=True)

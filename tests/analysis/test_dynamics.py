@@ -11,7 +11,7 @@ from scipy.stats import maxwell
 from aiida_glassion.analysis.request import read_request
 from aiida_glassion.analysis.run import analyse
 from aiida_glassion.analysis.sources import of_frames
-from aiida_glassion.analysis.store import as_dict, curve_arrays
+from aiida_glassion.analysis.store import as_dict, curve_arrays, curve_csv
 from aiida_glassion.frames import Frames
 
 LENGTH, N_LI, N_NA, STEP = 14.0, 40, 20, 0.25
@@ -135,3 +135,8 @@ def test_too_short():
     assert 'too few for dynamics' in dynamics(glass(10)).failed['dynamics']
     silica = Frames(('O', 'O', 'Si'), np.random.default_rng(0).random((5, 3, 3)) * 9, np.eye(3)[None].repeat(5, 0) * 9)
     assert 'name what moves' in dynamics(silica).failed['dynamics']
+
+
+def test_a_file_says_what_its_errors_are_over(result):
+    assert '# error: standard error over blocks of ions' in curve_csv(result.curves['alpha2_Li'])
+    assert '# error: standard error over ions, each counted as one draw' in curve_csv(result.curves['mobile_Li'])
