@@ -49,8 +49,8 @@ class Result:
         ``{'mean': …, 'standard_error': … or None, 'n': …}``.
     :param units: unit of each number, by its key or the beginning of its path (``bond_lengths``).
     :param curves: by name: ``g_Si_O``; letters, digits and single underscores.
-    :param per_atom: arrays (n_atoms, …) of the last frame, by name: ``bridging``; and what else is no curve: a density on
-        a grid over the cell (n_a, n_b, n_c), the ways of some ions (n_ions, n_points, 3).
+    :param per_atom: arrays (n_atoms, …) of the last frame, by name: ``bridging``; and what else is no curve: a density
+        on a grid over the cell (n_a, n_b, n_c), the ways of some ions (n_ions, n_points, 3).
     :param warnings: sentences on what is odd or not to be trusted.
     """
 
