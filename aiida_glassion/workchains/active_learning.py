@@ -129,6 +129,7 @@ class ActiveLearningWorkChain(LearningParts):
         self.ctx.frozen = dict(earlier.get('frozen', {}))
         for node in records:
             self._keep_record(node)
+        self.ctx.parities = {number_of(name): node for name, node in dict(earlier.get('parities', {})).items()}
         if records:
             self._next_place(records[-1].get_dict())
             self.report(f'going on after iteration {self.ctx.iteration}')

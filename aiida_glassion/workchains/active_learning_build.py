@@ -11,6 +11,7 @@ from aiida.engine import ProcessBuilder
 
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.data.frames import FramesData
+from aiida_glassion.kernels.learning.convergence_settings import read_convergence
 from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.active_learning_inputs import explored_from, number_of
 from aiida_glassion.workchains.explore_inputs import load_curriculum
@@ -157,6 +158,7 @@ def earlier_inputs(process_class: Any, node: orm.ProcessNode, overrides: Mapping
         inputs['datasets'], inputs['test'] = data['datasets'], data['test_set']
         inputs['configurations'] = {**inputs.get('configurations', {}), **_initial_frames(node)}
         earlier = {'iterations': done, 'memory': data['memory'], 'frozen': _frozen_of_last(node, done)}
+        earlier['parities'] = _last_parities(node, done)
         inputs['earlier'] = {name: nodes for name, nodes in earlier.items() if nodes}
     builder: ProcessBuilder = process_class.get_builder()
     fill(builder, inputs)
@@ -179,6 +181,18 @@ def _initial_frames(node: orm.ProcessNode) -> dict[str, orm.Data]:
             frames = dict(link.node.outputs.frames)
             return {name: frames[name] for name in explored_from(frames, link.node.inputs)}
     return {}
+
+
+def _last_parities(node: orm.ProcessNode, done: Mapping[str, Any]) -> dict[str, orm.Data]:
+    """Held-out predictions of the iterations that a decision may look back at, from this loop and those before it."""
+    needed = read_convergence(node.inputs.settings['convergence']).records_needed
+    earlier = dict(node.inputs.earlier) if 'earlier' in node.inputs else {}
+    found = {name: parity for name, parity in dict(earlier.get('parities', {})).items() if name in done}
+    for name in sorted(done, key=number_of)[-needed:]:
+        for link in node.base.links.get_outgoing(link_label_filter=f'{name}_train').all():
+            if 'parity' in link.node.outputs:
+                found[name] = link.node.outputs.parity
+    return {name: found[name] for name in sorted(found, key=number_of)[-needed:]}
 
 
 def _frozen_of_last(node: orm.ProcessNode, done: Mapping[str, Any]) -> dict[str, orm.Data]:

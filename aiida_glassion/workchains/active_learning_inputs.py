@@ -145,6 +145,13 @@ def define_inputs(spec: ProcessSpec) -> None:
         'earlier.memory', dynamic=True, valid_type=orm.ArrayData, required=False, help='Frames it chose before.'
     )
     spec.input_namespace(
+        'earlier.parities',
+        dynamic=True,
+        valid_type=orm.ArrayData,
+        required=False,
+        help='Held-out predictions of its last iterations, by which the next errors are compared: eV, eV/Å.',
+    )
+    spec.input_namespace(
         'earlier.frozen', dynamic=True, valid_type=PotentialData, required=False, help='Its last uncompressed models.'
     )
     spec.inputs.validator = check_inputs

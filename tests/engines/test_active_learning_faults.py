@@ -32,7 +32,7 @@ computer.set_minimum_job_poll_interval(0)
 computer.set_default_mpiprocs_per_machine(1)
 computer.set_mpirun_command(['env'])
 computer.configure(use_login_shell=False, safe_interval=0)
-told = {'dp': {'FAKE_DP_SECONDS': 6}, 'lmp': {'FAKE_LMP_CANDIDATES': 0.7}, 'label': {'FAKE_LABEL_SECONDS': 15}}
+told = {'dp': {'FAKE_DP_SECONDS': 10}, 'lmp': {'FAKE_LMP_CANDIDATES': 0.7}, 'label': {'FAKE_LABEL_SECONDS': 15}}
 codes = {
     kind: orm.InstalledCode(label=kind, computer=computer, **fake_code_inputs(kind, **variables)).store()
     for kind, variables in told.items()
@@ -125,10 +125,9 @@ def wait_for_end(environment, tmp_path, pk):
 def test_kills_and_a_full_stop_cost_only_what_was_under_way(home, tmp_path):
     """The worker and a training are killed; the loop is stopped while it labels; then it goes on from there."""
     pk = call(home, tmp_path, BEGIN, TESTS, tmp_path / 'work')
-    trainings = wait_for(str(tmp_path), 'fake_dp.py --tf train')
-    workers = wait_for(str(tmp_path), 'daemon worker')
-    for process in (*workers, trainings[0]):
-        os.kill(process, signal.SIGKILL)
+    os.kill(wait_for(str(tmp_path), 'fake_dp.py --tf train')[0], signal.SIGKILL)
+    for worker in wait_for(str(tmp_path), 'daemon worker'):
+        os.kill(worker, signal.SIGKILL)
 
     wait_for(str(tmp_path), 'fake_label.py')
     verdi(home, 'process', 'kill', pk)

@@ -76,6 +76,8 @@ def test_from_first_frames_to_a_verdict_and_on(codes):
     assert not [link for link in links if link.startswith(('iteration_01_', 'iteration_02_'))]
     third = outputs['iterations']['iteration_03'].get_dict()
     assert third['labels']['total'] >= learned
+    error = next(entry for entry in third['decision']['criteria'] if entry['name'] == 'held_out_error')
+    assert 'frames held out both times' in error['words'], 'the predictions before the continuation are at hand'
     assert any(name.startswith('returned_quench__') for name in outputs['selections']['iteration_03'].get_arraynames())
 
 
