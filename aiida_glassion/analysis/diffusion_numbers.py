@@ -134,7 +134,7 @@ class SpeciesNumbers:
             )
         if self.blocks is not None:
             one, two = np.split(self.blocks, 2)
-            within = float(np.sqrt((one.var(ddof=1) + two.var(ddof=1)) / len(one))) if len(one) > 1 else 0.0
+            within = float(np.sqrt((one.var(ddof=1) + two.var(ddof=1)) / len(one)))
             # half a run has √2 times the error of the whole, the difference of two halves twice that
             error = max(within, 2 * self.model_error, 1e-300)
             if (apart := abs(float(one.mean() - two.mean())) / error) > _AGEING:

@@ -22,9 +22,9 @@ Method = Literal['gls', 'window']
 
 WINDOW = (0.50, 0.95)
 """Fit window of the method ``window``, in parts of the longest lag."""
-N_BLOCKS = (8, 4, 2)
-"""Blocks of a run whose scatter is held against the error: the first number for which they are long enough."""
-_LAGS_PER_BLOCK = 10
+N_BLOCKS = 8
+"""Blocks of a run whose scatter is held against the error."""
+_FIRST_LAG = 0.1
 _FEWEST_IN_BLOCK = 40
 
 
@@ -205,24 +205,24 @@ def spread_of_ions(displacements: Displacements, msd: Msd, first: int, last: int
 
 
 def block_values(displacements: Displacements, frame_time: float, first: int) -> DoubleArray | None:
-    """D of each of eight (or four, or two) consecutive blocks of a run, cm²/s, from one first lag to half the block.
+    """D of each of eight consecutive blocks of a run, cm²/s.
 
     Their scatter knows what the covariance of independent walkers does not: ions that move together, and surroundings
-    that change slowly.
+    that change slowly. Each is fitted from the first lag, or a tenth of the block where that comes earlier, to half the
+    block.
 
     :param displacements: (n_frames, n_ions, n_directions), Å; or consecutive pieces of it.
     :param first: first lag of the fit, frames.
-    :returns: (n_blocks,); None where even a half is shorter than ten times the first lag, or than 40 frames.
+    :returns: (8,); None where a block would be shorter than 40 frames.
     """
     n_frames = shape_of(displacements)[0]
-    least = max(_LAGS_PER_BLOCK * first, _FEWEST_IN_BLOCK)
-    n_blocks = next((number for number in N_BLOCKS if n_frames // number >= least), None)
-    if n_blocks is None:
+    length = n_frames // N_BLOCKS
+    if length < _FEWEST_IN_BLOCK:
         return None
-    length = n_frames // n_blocks
+    first = min(first, int(_FIRST_LAG * length))
     pieces = [displacements] if isinstance(displacements, np.ndarray) else list(displacements)
     found = []
-    for block in range(n_blocks):
+    for block in range(N_BLOCKS):
         msd = mean_squared_displacement(_cut(pieces, block * length, (block + 1) * length), length // 2)
         found.append(fit_diffusion(msd, frame_time, 'gls', (first, length // 2)).D)
     return np.array(found)
@@ -231,16 +231,16 @@ def block_values(displacements: Displacements, frame_time: float, first: int) ->
 def widened_by_blocks(fit: DiffusionFit, blocks: DoubleArray | None) -> DiffusionFit:
     """A fit with the error that the scatter of its blocks tells, where that is clearly larger.
 
-    Clearly: the variance of the blocks' mean is beyond that of the fit by two standard errors of a variance of so
-    few numbers. Two blocks tell no scatter.
+    Clearly: blocks make a D of the same size (within a factor of two), and the variance of their mean is beyond that of
+    the fit by more than the standard error of a variance of eight numbers (with equal walkers one time in seven).
 
     :param blocks: D of each block; None: the fit stays as it is.
     """
-    if blocks is None or len(blocks) < 4 or fit.D <= 0 or fit.error <= 0 or blocks.mean() <= 0:
+    if blocks is None or fit.D <= 0 or fit.error <= 0 or not 0.5 < blocks.mean() / fit.D < 2:
         return fit
     relative = float(blocks.std(ddof=1) / blocks.mean() / np.sqrt(len(blocks)))
     ratio = relative * fit.D / fit.error
-    if ratio**2 <= 1 + 2 * np.sqrt(2 / (len(blocks) - 1)):
+    if ratio**2 <= 1 + np.sqrt(2 / (len(blocks) - 1)):
         return fit
     return replace(fit, error=fit.error * ratio, errors_by_direction=fit.errors_by_direction * ratio, widened=ratio)
 
