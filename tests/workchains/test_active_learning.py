@@ -76,8 +76,9 @@ def test_from_first_frames_to_a_verdict_and_on(codes):
     assert not [link for link in links if link.startswith(('iteration_01_', 'iteration_02_'))]
     third = outputs['iterations']['iteration_03'].get_dict()
     assert third['labels']['total'] >= learned
-    error = next(entry for entry in third['decision']['criteria'] if entry['name'] == 'held_out_error')
-    assert 'frames held out both times' in error['words'], 'the predictions before the continuation are at hand'
+    assess = next(iter(later.base.links.get_outgoing(link_label_filter='iteration_03_assess').all_nodes()))
+    before = node.base.links.get_outgoing(link_label_filter='iteration_01_train').one().node
+    assert assess.inputs.earlier_parity.uuid == before.outputs.parity.uuid, 'errors go on to be compared frame by frame'
     assert any(name.startswith('returned_quench__') for name in outputs['selections']['iteration_03'].get_arraynames())
 
 
