@@ -68,7 +68,7 @@ class NetworkAnalysis(Analysis[NetworkSettings]):
             'bridges': bridge_shares(bonds, network),
             'fragments': {
                 'number': len(sizes),
-                'largest': float(sizes.max() / n_formers) if n_formers else None,
+                'largest_share': float(sizes.max() / n_formers) if n_formers else None,
                 'formers_by_size': {
                     name: float(sizes[(sizes >= low) & (sizes <= high)].sum() / max(1, n_formers))
                     for name, low, high in (

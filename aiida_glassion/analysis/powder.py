@@ -98,12 +98,12 @@ class PowderAnalysis(Analysis[PowderSettings]):
         result = Result()
         if not known.all():
             result.warnings.append(
-                f'powder: {int((~known).sum())} angles are left out where the cell has no wave vector near by (the '
+                f'{int((~known).sum())} angles are left out where the cell has no wave vector near by (the '
                 f'shortest is {factors.least_q:.3g} Å⁻¹); a larger width or cell fills gaps'
             )
         if not known.any():
             raise ValueError(
-                f'powder: no wave vector of the cell lies between {settings.low} and {settings.high} degrees'
+                f'no wave vector of the cell lies between {settings.low} and {settings.high} degrees'
             )
         about = {
             'wavelength': settings.wavelength,

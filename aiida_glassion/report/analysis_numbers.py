@@ -102,7 +102,7 @@ def _one_of(text: str, key: str) -> str:
 def _is_share(path: Sequence[str]) -> bool:
     """Whether a number without a unit is a share."""
     of_units = path[0] == 'units' and len(path) == 3
-    return bool(_SHARES.intersection(path)) or of_units or path[-1] == 'share' or path[-1].endswith('fraction')
+    return bool(_SHARES.intersection(path)) or of_units or path[-1].endswith(('share', 'fraction'))
 
 
 def number_text(number: Number) -> str:

@@ -47,7 +47,7 @@ def test_counting_of_a_sodium_silicate():
     assert result.numbers['connectivity']['Si']['mean'] == pytest.approx(3.5)
     assert sum(entry['mean'] for entry in result.numbers['qn']['Si'].values()) == pytest.approx(1)
     assert result.numbers['units'] == {'Si': {'SiO4': {'mean': 1.0, 'standard_error': 0.0, 'n': 2}}}
-    assert result.numbers['fragments']['largest']['mean'] > 0.9
+    assert result.numbers['fragments']['largest_share']['mean'] > 0.9
     labels = result.per_atom['network_label']
     assert (labels == 'bridging O').sum() == 140
     assert (labels == 'Na').sum() == 40
