@@ -102,9 +102,7 @@ class PowderAnalysis(Analysis[PowderSettings]):
                 f'shortest is {factors.least_q:.3g} Å⁻¹); a larger width or cell fills gaps'
             )
         if not known.any():
-            raise ValueError(
-                f'no wave vector of the cell lies between {settings.low} and {settings.high} degrees'
-            )
+            raise ValueError(f'no wave vector of the cell lies between {settings.low} and {settings.high} degrees')
         about = {
             'wavelength': settings.wavelength,
             'width': self._width,
