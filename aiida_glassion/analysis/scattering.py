@@ -40,6 +40,12 @@ MOST_R_MAX = 30.0
 FEW_ANGSTROM = 15.0
 """Å: a plain transform that ends before this ripples, and broadens the first peaks."""
 
+LEAST_JOIN = 0.5
+"""Å⁻¹: below this S(Q) is always direct by default."""
+
+RIPPLE = 10.0
+"""Q r_max below which the transform of a g(r) that ends at r_max ripples most, as 1/Q: some one and a half periods."""
+
 
 class ScatteringSettings(AnalysisSettings):
     """Settings of the scattering analysis.
@@ -48,12 +54,12 @@ class ScatteringSettings(AnalysisSettings):
     :param q_max: Å⁻¹; default 25 (10 with ``method: direct``), or as far as the experiments go.
     :param q_step: Å⁻¹, step of Q and width of the shells of wave vectors.
     :param method: ``joined``: direct from positions below ``direct_below``, transform of g(r) above; or one of both.
-    :param direct_below: Å⁻¹.
+    :param direct_below: Å⁻¹; default 10/r_max (a ripple and a half of g's end), at least 0.5.
     :param r_max: Å, end of g(r) in the transform; default half the least width of the cell, at most 30 Å.
     :param r_step: Å, bins of g(r).
     :param window: of the transform from r to Q.
     :param resolution: Å⁻¹, standard deviation of a Gaussian in Q, applied to the totals.
-    :param normalisation: of the totals: ``faber-ziman`` (⟨f⟩²) or ``mean-square`` (⟨f²⟩).
+    :param normalisation: of the totals: ``faber-ziman`` (⟨f⟩²) or ``mean-square`` (⟨f²⟩; then without T(r)).
     :param partials: give the partial structure factors too.
     :param convention: of the partials.
     :param real_space_q_max: Å⁻¹, where S(Q) is cut for D(r) and T(r); default ``q_max``.
@@ -71,7 +77,7 @@ class ScatteringSettings(AnalysisSettings):
     q_max: float | None = Field(None, gt=0)
     q_step: float = Field(0.02, gt=0)
     method: Method = 'joined'
-    direct_below: float = Field(0.5, gt=0)
+    direct_below: float | None = Field(None, gt=0)
     r_max: float | None = Field(None, gt=0)
     r_step: float = Field(0.01, gt=0)
     window: Window = 'none'
@@ -102,8 +108,10 @@ class ScatteringAnalysis(Analysis[ScatteringSettings]):
             raise ValueError(f'scattering needs a cell that is periodic along all its vectors, pbc is {system.pbc}')
         q_max = self._q_max()
         r_max = settings.r_max or min(system.shortest_width / 2, MOST_R_MAX)
-        chosen = ('method', 'q_step', 'direct_below', 'r_step', 'window', 'max_vectors', 'seed')
-        recipe = Recipe(q_max=q_max, r_max=r_max, **{name: getattr(settings, name) for name in chosen})
+        chosen = ('method', 'q_step', 'r_step', 'window', 'max_vectors', 'seed')
+        below = settings.direct_below or max(LEAST_JOIN, RIPPLE / r_max)
+        choices = {name: getattr(settings, name) for name in chosen}
+        recipe = Recipe(q_max=q_max, r_max=r_max, direct_below=below, **choices)
         self._sums = StructureFactorSums(system.types, system.elements, recipe)
         if (settings.real_space_q_max or 0.0) > q_max:
             raise ValueError(f'real_space_q_max: {settings.real_space_q_max} Å⁻¹ is beyond q_max = {q_max:g} Å⁻¹')
@@ -151,8 +159,8 @@ class ScatteringAnalysis(Analysis[ScatteringSettings]):
             )
         if r_max < FEW_ANGSTROM:
             self._warnings.append(
-                f'g(r) ends at {r_max:.2f} Å: features of S(Q) narrower than {3.8 / r_max:.2f} Å⁻¹ are broadened, and '
-                'it ripples at small Q; take a larger cell, or the direct method (direct_below) for the first peaks'
+                f'g(r) ends at {r_max:.2f} Å: features of S(Q) narrower than {3.8 / r_max:.2f} Å⁻¹ are broadened '
+                'where it is by transform; a larger cell helps, or the direct method (direct_below) for the first peaks'
             )
 
     def add(self, chunk: Chunk) -> None:
@@ -251,7 +259,9 @@ class ScatteringAnalysis(Analysis[ScatteringSettings]):
         error = error_of_blocks(d[1:])
         about = about | {'real_space_q_max': q_max, 'window': settings.real_space_window}
         slope = 4 * np.pi * factors.density * r
-        for symbol, values in (('D', d[0]), ('T', d[0] + slope)):
+        # below the first distance D = -4πρr after Faber and Ziman alone, so only there is D + 4πρr a density
+        sums = {'D': d[0], 'T': d[0] + slope} if settings.normalisation == 'faber-ziman' else {'D': d[0]}
+        for symbol, values in sums.items():
             name = f'{symbol}_{radiation}'
             axis = ('r', 'Å', f'{symbol}(r)', 'Å⁻²')
             result.curves[name] = Curve(r, values, *axis, error, settings.normalisation, about)
