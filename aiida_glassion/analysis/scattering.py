@@ -40,12 +40,6 @@ MOST_R_MAX = 30.0
 FEW_ANGSTROM = 15.0
 """Å: a plain transform that ends before this ripples, and broadens the first peaks."""
 
-LEAST_JOIN = 0.5
-"""Å⁻¹: below this S(Q) is always direct by default."""
-
-RIPPLE = 10.0
-"""Q r_max below which the transform of a g(r) that ends at r_max ripples most, as 1/Q: some one and a half periods."""
-
 
 class ScatteringSettings(AnalysisSettings):
     """Settings of the scattering analysis.
@@ -54,7 +48,7 @@ class ScatteringSettings(AnalysisSettings):
     :param q_max: Å⁻¹; default 25 (10 with ``method: direct``), or as far as the experiments go.
     :param q_step: Å⁻¹, step of Q and width of the shells of wave vectors.
     :param method: ``joined``: direct from positions below ``direct_below``, transform of g(r) above; or one of both.
-    :param direct_below: Å⁻¹; default 10/r_max (a ripple and a half of g's end), at least 0.5.
+    :param direct_below: Å⁻¹.
     :param r_max: Å, end of g(r) in the transform; default half the least width of the cell, at most 30 Å.
     :param r_step: Å, bins of g(r).
     :param window: of the transform from r to Q.
@@ -77,7 +71,7 @@ class ScatteringSettings(AnalysisSettings):
     q_max: float | None = Field(None, gt=0)
     q_step: float = Field(0.02, gt=0)
     method: Method = 'joined'
-    direct_below: float | None = Field(None, gt=0)
+    direct_below: float = Field(0.5, gt=0)
     r_max: float | None = Field(None, gt=0)
     r_step: float = Field(0.01, gt=0)
     window: Window = 'none'
@@ -108,10 +102,8 @@ class ScatteringAnalysis(Analysis[ScatteringSettings]):
             raise ValueError(f'scattering needs a cell that is periodic along all its vectors, pbc is {system.pbc}')
         q_max = self._q_max()
         r_max = settings.r_max or min(system.shortest_width / 2, MOST_R_MAX)
-        chosen = ('method', 'q_step', 'r_step', 'window', 'max_vectors', 'seed')
-        below = settings.direct_below or max(LEAST_JOIN, RIPPLE / r_max)
-        choices = {name: getattr(settings, name) for name in chosen}
-        recipe = Recipe(q_max=q_max, r_max=r_max, direct_below=below, **choices)
+        chosen = ('method', 'q_step', 'direct_below', 'r_step', 'window', 'max_vectors', 'seed')
+        recipe = Recipe(q_max=q_max, r_max=r_max, **{name: getattr(settings, name) for name in chosen})
         self._sums = StructureFactorSums(system.types, system.elements, recipe)
         if (settings.real_space_q_max or 0.0) > q_max:
             raise ValueError(f'real_space_q_max: {settings.real_space_q_max} Å⁻¹ is beyond q_max = {q_max:g} Å⁻¹')
