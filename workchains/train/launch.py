@@ -7,38 +7,21 @@ Without --submit it runs here, in the foreground; with it the daemon takes it up
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
-import yaml
 from aiida import orm
-from aiida.common.exceptions import NotExistent
-from aiida.engine import ProcessBuilder, run_get_node, submit
+from aiida.engine import ProcessBuilder
 
+from aiida_glassion.cli.launch_script import main, read_inputs
 from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.workchains.train import TrainWorkChain
 
-INPUTS = Path(__file__).with_name('inputs.yaml')
 KEYS = {
     'datasets', 'test', 'validation', 'warm_start', 'protocol', 'overrides', 'seed', 'committee', 'max_concurrent',
     'code', 'options',
 }  # fmt: skip
 NEEDED = {'datasets', 'code'}
-
-
-def read(path: Path) -> dict[str, Any]:
-    inputs = yaml.safe_load(path.read_text(encoding='utf-8'))
-    if not isinstance(inputs, dict):
-        raise ValueError(f'{path}: expected settings by name, such as datasets: {{start: 42}}')
-    unknown, missing = set(inputs) - KEYS, NEEDED - set(inputs)
-    if unknown:
-        raise ValueError(f'{path}: unknown {", ".join(sorted(unknown))}; known are {", ".join(sorted(KEYS))}')
-    if missing:
-        raise ValueError(f'{path}: {", ".join(sorted(missing))} missing; see {INPUTS}')
-    if not isinstance(inputs['datasets'], dict) or not inputs['datasets']:
-        raise ValueError(f'{path}: datasets: name at least one, such as {{start: 42}} with the PK of a dataset')
-    return inputs
 
 
 def load_datasets(given: dict[str, Any], port: str) -> dict[str, DatasetData]:
@@ -50,7 +33,9 @@ def load_datasets(given: dict[str, Any], port: str) -> dict[str, DatasetData]:
 
 
 def builder(path: Path) -> ProcessBuilder:
-    inputs = read(path)
+    inputs = read_inputs(path, KEYS, NEEDED, 'datasets: {start: 42}')
+    if not isinstance(inputs['datasets'], dict) or not inputs['datasets']:
+        raise ValueError('datasets: name at least one, such as {start: 42} with the PK of a dataset')
     datasets = load_datasets(inputs.pop('datasets'), 'datasets')
     for port in ('test', 'validation'):
         if port in inputs:
@@ -58,29 +43,11 @@ def builder(path: Path) -> ProcessBuilder:
     if 'warm_start' in inputs:
         outputs = orm.load_node(inputs['warm_start']).outputs
         if 'frozen' not in outputs:
-            raise ValueError(f'{path}: warm_start: node {inputs["warm_start"]} is no training with models')
+            raise ValueError(f'warm_start: node {inputs["warm_start"]} is no training with models')
         inputs['warm_start'] = dict(outputs.frozen.items())
     code = orm.load_code(inputs.pop('code'))
     return TrainWorkChain.get_builder_from_protocol(code, datasets, **inputs)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description='Train a committee of models.')
-    parser.add_argument('file', nargs='?', type=Path, default=INPUTS, help='inputs; default: %(default)s')
-    parser.add_argument('--submit', action='store_true', help='leave it to the daemon')
-    arguments = parser.parse_args()
-    try:
-        prepared = builder(arguments.file)
-    except (OSError, ValueError, yaml.YAMLError, NotExistent) as error:
-        raise SystemExit(f'{arguments.file}: {error}') from None
-    if arguments.submit:
-        node = submit(prepared)
-        print(f'submitted: {node.pk}; watch it with: glassion watch {node.pk}')
-        return
-    node = run_get_node(prepared).node
-    print(f'exit status {node.exit_status}; see: glassion show {node.pk}')
-    raise SystemExit(0 if node.is_finished_ok else 1)
-
-
 if __name__ == '__main__':
-    main()
+    main(builder, 'Train a committee of models.')
