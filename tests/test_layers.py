@@ -110,7 +110,9 @@ def test_a_wrong_import_is_seen(here, source, why):
 def test_import_is_light(module, tmp_path):
     heavy = ['aiida', 'pymatgen', 'matplotlib', 'numba', 'ase']
     script = f'import sys, {module}; print([name for name in {heavy} if name in sys.modules])'
-    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, cwd=tmp_path, check=True)
+    done = subprocess.run(
+        [sys.executable, '-c', script], capture_output=True, text=True, cwd=tmp_path, check=True, timeout=600
+    )
     assert done.stdout.strip() == '[]'
 
 
@@ -123,6 +125,8 @@ from aiida.manage import get_manager
 print(get_manager().get_profile())
 """
     environment = {'AIIDA_PATH': str(tmp_path), 'PATH': '/usr/bin:/bin', 'HOME': str(tmp_path)}
-    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, '-c', script], capture_output=True, text=True, env=environment, check=False, timeout=600
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == 'None'

@@ -173,7 +173,9 @@ def test_memory_does_not_grow_with_the_trajectory(kind, tmp_path):
 
     def peak(count: int) -> float:
         path = long_file(tmp_path / f'{count}.{kind}', kind, n_atoms, count)
-        done = subprocess.run([sys.executable, '-c', MEMORY, str(path)], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, '-c', MEMORY, str(path)], capture_output=True, text=True, check=True, timeout=600
+        )
         n, megabytes = done.stdout.split()
         assert int(n) == count
         return float(megabytes)
@@ -196,7 +198,9 @@ runpy.run_module('aiida_glassion.analysis', run_name='__main__')
 
 def job(folder: Path, files: list[str], request, **more) -> subprocess.CompletedProcess[str]:
     (folder / 'request.json').write_text(json.dumps({'request': request, 'files': files, **more}))
-    return subprocess.run([sys.executable, '-c', BLOCKED], cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, '-c', BLOCKED], cwd=folder, capture_output=True, text=True, check=False, timeout=600
+    )
 
 
 def test_the_job_runs_where_there_is_no_aiida(frames, tmp_path):

@@ -25,7 +25,9 @@ def run_script(folder, frames, path='ase.calculators.emt:EMT', energy='energy', 
     (folder / FRAMES_FILE).write_bytes(_packed(frames))
     (folder / SETTINGS_FILE).write_text(json.dumps({'path': path, 'kwargs': kwargs, 'energy': energy}))
     (folder / SCRIPT.name).write_bytes(SCRIPT.read_bytes())
-    done = subprocess.run([sys.executable, SCRIPT.name], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, SCRIPT.name], cwd=folder, capture_output=True, text=True, check=False, timeout=600
+    )
     return done, (folder / LABELS_FILE).read_bytes()
 
 

@@ -179,7 +179,12 @@ def test_missing_engine_is_named_with_what_mends_it(glassion, tmp_path):
     }
     call = 'from aiida_glassion.cli import main; main()'
     done = subprocess.run(
-        [str(python), '-c', call, 'setup', '--no-daemon'], env=environment, capture_output=True, text=True, check=False
+        [str(python), '-c', call, 'setup', '--no-daemon'],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
     if shutil.which('lmp', path='/usr/bin:/bin'):
         pytest.fail('this machine has a system LAMMPS: the test needs a PATH without one')

@@ -90,7 +90,9 @@ def test_the_short_log_says_what_the_whole_log_says(tmp_path, n_rows, cut):
     path = tmp_path / 'it is a log'
     text = log_of(n_rows)
     path.write_text(text[: len(text) - cut])
-    done = subprocess.run(['bash', '-c', digest_command(str(path))], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ['bash', '-c', digest_command(str(path))], capture_output=True, text=True, check=True, timeout=600
+    )
     short, whole = digest(done.stdout), path.read_text()
     assert len(short) < 25000
     assert job_progress(short, SCHEDULE) == job_progress(whole, SCHEDULE)
@@ -283,3 +285,44 @@ def test_ended_processes_data_and_nothing(at_home, tmp_path):
         assert nothing.returncode == 2
         assert f'no node {wrong}' in nothing.stderr
         assert 'Traceback' not in nothing.stderr
+
+
+def test_an_analysis_beside_its_data_says_how_many_frames_are_done():
+    from aiida_glassion.cli.watch_analysis import Analysing, parse_analysing
+
+    told = parse_analysing('{\n "done": 120,\n "total": 400,\n "seconds": 30.0\n}\n')
+    assert told == Analysing(120, 400, 30.0)
+    assert told.left == pytest.approx(70.0)
+    (shown,) = rows_of(task('', 'AnalysisCalculation', 'waiting', job_state='running', analysing=told))
+    assert (shown.stage, shown.done, shown.total, shown.unit) == ('analyse', 120, 400, 'frames')
+    totals = totals_of([shown])
+    assert (totals.done, totals.total, totals.unit, totals.left) == (120, 400, 'frames', pytest.approx(70.0))
+    steps = rows_of(running_md('', SCHEDULE, 9000))
+    assert totals_of([shown, *steps]).unit == 'steps'
+    assert totals_of([shown, *steps]).total == 23500
+
+
+@pytest.mark.parametrize('text', ['', '{"done": 12', '{"total": 3}', '[1, 2]', 'null', '{"done": "x", "total": 1}'])
+def test_progress_of_an_analysis_that_is_half_written(text):
+    from aiida_glassion.cli.watch_analysis import parse_analysing
+
+    assert parse_analysing(text) is None
+
+
+def test_progress_of_an_analysis_is_read_where_it_runs(aiida_profile_clean, aiida_localhost, python_code, tmp_path):
+    from aiida import orm
+
+    from aiida_glassion.cli.watch_tree import TreeReader
+
+    (tmp_path / 'progress.json').write_text(json.dumps({'done': 5, 'total': 20, 'seconds': 1.5}))
+    job = orm.CalcJobNode(computer=aiida_localhost)
+    job.set_process_label('AnalysisCalculation')
+    job.set_process_state('waiting')
+    job.set_remote_workdir(str(tmp_path))
+    job.store()
+    with TreeReader() as reader:
+        seen = reader.read(job.pk)
+        assert (seen.analysing.done, seen.analysing.total) == (5, 20)
+        (tmp_path / 'progress.json').write_text('{"done": 9, "tot')
+        assert reader.read(job.pk).analysing is None
+        assert reader.problems == []

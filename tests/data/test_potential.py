@@ -181,7 +181,7 @@ def test_import_needs_no_profile(tmp_path):
     code = 'import aiida_glassion.data.potential; from aiida.manage import get_manager; '
     code += 'assert get_manager().get_profile() is None'
     environment = {'AIIDA_PATH': str(tmp_path)}
-    done = subprocess.run([sys.executable, '-c', code], env=environment, capture_output=True, check=False)
+    done = subprocess.run([sys.executable, '-c', code], env=environment, capture_output=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
 
 

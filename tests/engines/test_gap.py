@@ -43,7 +43,9 @@ def model(gap_fit, frames, tmp_path_factory):
     with open(folder / 'training.xyz', 'w') as handle:
         write_frames(handle, [frames[:12]])
     (folder / 'gap_fit.in').write_text(write_config(read_parameters(PARAMETERS, ['O', 'Si']), ['O', 'Si'], 7))
-    done = subprocess.run([gap_fit, 'config_file=gap_fit.in'], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [gap_fit, 'config_file=gap_fit.in'], cwd=folder, capture_output=True, text=True, check=False, timeout=600
+    )
     assert 'Bye-Bye' in done.stdout, done.stdout[-2000:] + done.stderr
     (folder / 'gap_fit.log').write_text(done.stdout)
     return folder

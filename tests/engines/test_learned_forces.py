@@ -93,7 +93,7 @@ def asked(dp, frames, folder) -> dict[str, np.ndarray]:
     np.savez(folder / 'given.npz', symbols=frames.symbols, positions=frames.positions, cells=frames.cells)
     (folder / 'ask.py').write_text(ASK)
     python = Path(dp).parent / 'python'
-    subprocess.run([python, 'ask.py', *MODELS], cwd=folder, env={**os.environ, **ONE_THREAD}, check=True)
+    subprocess.run([python, 'ask.py', *MODELS], cwd=folder, env={**os.environ, **ONE_THREAD}, check=True, timeout=600)
     with np.load(folder / 'answers.npz', allow_pickle=False) as answers:
         return dict(answers)
 
@@ -112,7 +112,9 @@ def lammps(dp, lmp_deepmd, frames, folder):
         mpirun = f'{Path(dp).parent / "mpirun"} -np {ranks} ' if ranks > 1 else ''
         command = f'{lmp_deepmd.prepend}\n{mpirun}{lmp_deepmd.path} -in in.forces'
         environment = {**os.environ, **ONE_THREAD}
-        done = subprocess.run(['bash', '-c', command], cwd=folder, env=environment, capture_output=True, check=False)
+        done = subprocess.run(
+            ['bash', '-c', command], cwd=folder, env=environment, capture_output=True, check=False, timeout=600
+        )
         assert done.returncode == 0, done.stdout[-2000:]
         lines = done.stdout.decode().splitlines()
         rows = np.array([line.split() for line in lines if line.startswith(' ' * 9 + '0 ')], dtype=float)
@@ -145,7 +147,7 @@ def test_dp_test_agrees(dp, frames, folder, lammps):
         writer.add(frames)
     (system,) = find_systems(folder / 'systems')
     command = [dp, 'test', '-m', 'silica_1.pb', '-s', str(system), '-n', str(len(frames)), '-d', 'detail']
-    subprocess.run(command, cwd=folder, env={**os.environ, **ONE_THREAD}, check=True, capture_output=True)
+    subprocess.run(command, cwd=folder, env={**os.environ, **ONE_THREAD}, check=True, capture_output=True, timeout=600)
     (detail,) = folder.glob('detail*.f.out')
     predicted = np.loadtxt(detail)[:, 3:].reshape(forces.shape)
     np.testing.assert_allclose(predicted, forces, atol=TOLERANCE)

@@ -40,7 +40,9 @@ def run_lammps(lmp, folder, potential, elements, box, atoms, commands):
     script = ['units metal', 'atom_style charge', 'box tilt large', 'read_data data']
     script += [*potential.commands_for(ordered), 'thermo_modify norm no', *commands]
     (folder / 'in').write_text('\n'.join(script) + '\n')
-    done = subprocess.run([lmp, '-in', 'in', '-log', 'none'], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [lmp, '-in', 'in', '-log', 'none'], cwd=folder, capture_output=True, text=True, check=False, timeout=600
+    )
     assert done.returncode == 0, done.stdout[-2000:]
     lines = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith('VALUES')]
     return np.array(lines, dtype=float), done.stdout

@@ -56,7 +56,9 @@ def run_lammps(lmp):
         (folder / 'input.in').write_text(script)
         environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
         command = [lmp, '-in', 'input.in', '-log', 'log.lammps']
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600
+        )
         assert done.returncode == 0, done.stdout[-2000:]
         return done.stdout
 

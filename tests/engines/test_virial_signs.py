@@ -58,7 +58,9 @@ def pmmcs_energies(lmp: str, frame: Frames, step: float, folder: Path) -> dict[s
     potential = [line for line in load('pmmcs').commands_for(['O', 'Si']) if not line.startswith('kspace_style')]
     script = LAMMPS.format(potential='\n'.join(potential), strains='\n'.join(strains))
     (folder / 'in.strain').write_text(script)
-    done = subprocess.run([lmp, '-in', 'in.strain'], cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [lmp, '-in', 'in.strain'], cwd=folder, capture_output=True, text=True, check=True, timeout=600
+    )
     lines = done.stdout.splitlines()
     values = [float(lines[i + 1]) for i, line in enumerate(lines) if line.strip() == 'PotEng']
     energies: dict[str, list[float]] = {}
@@ -100,7 +102,7 @@ def silicon(pw: str, cell: np.ndarray, folder: Path) -> Frames:
     rows = '\n'.join(' '.join(f'{x:.12f}' for x in row) for row in cell)
     (folder / 'si.in').write_text(SILICON.format(cell=rows, pseudo=PSEUDOS))
     with (folder / 'si.out').open('w') as output:
-        subprocess.run([pw, '-in', 'si.in'], cwd=folder, stdout=output, check=True)
+        subprocess.run([pw, '-in', 'si.in'], cwd=folder, stdout=output, check=True, timeout=600)
     return Frames.concatenate(list(read_labelled(folder / 'si.out')))
 
 

@@ -52,7 +52,7 @@ def lammps_files(lmp, tmp_path_factory):
     lammps.write_frames(FRAMES, folder / lammps.FRAMES_FILE)
     environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
     command = [lmp, '-in', 'input.in', '-log', LOG_FILE, '-screen', 'none']
-    subprocess.run(command, cwd=folder, check=True, env=environment)
+    subprocess.run(command, cwd=folder, check=True, env=environment, timeout=600)
     return {name: (folder / name).read_bytes() for name in (LOG_FILE, lammps.LABELS_FILE, lammps.FORCES_FILE)}
 
 
@@ -65,7 +65,7 @@ def ase_files(tmp_path_factory):
         json.dumps({'path': 'ase.calculators.emt:EMT', 'kwargs': {}, 'energy': 'energy'})
     )
     script = Path(scripts.__file__).with_name('label_ase.py')
-    subprocess.run([sys.executable, script], cwd=folder, check=True)
+    subprocess.run([sys.executable, script], cwd=folder, check=True, timeout=600)
     return {LABELS_FILE: (folder / LABELS_FILE).read_bytes(), OUTPUT: b''}
 
 

@@ -56,7 +56,11 @@ def real_outputs(lmp, tmp_path_factory) -> dict[str, bytes]:
     (folder / DATA_FILE).write_text(write_data(FRAMES, atom_style='atomic'))
     environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
     subprocess.run(
-        [lmp, '-in', 'input.in', '-log', LOG_FILE, '-screen', 'none'], cwd=folder, check=True, env=environment
+        [lmp, '-in', 'input.in', '-log', LOG_FILE, '-screen', 'none'],
+        cwd=folder,
+        check=True,
+        env=environment,
+        timeout=600,
     )
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in ('.bin', '.lammps')}
 

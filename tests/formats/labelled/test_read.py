@@ -147,7 +147,7 @@ def test_memory_does_not_grow_with_the_frames(tmp_path):
             for _ in range(n_frames // 4):
                 file.writelines(blocks)
         command = [sys.executable, '-c', MEASURE, str(path), str(tmp_path / f'systems_{n_frames}')]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
         number, kilobytes = done.stdout.split()
         assert int(number) == n_frames
         peaks[n_frames] = int(kilobytes) / 1024

@@ -116,7 +116,7 @@ def test_lammps_reads_it_and_writes_the_same(name, unit_style, atom_style, tmp_p
         'fix 1 all nve\nset atom 1*20 image 1 -2 3\nrun 0\nwrite_data out.data\n'
     )
     run = [program(), '-in', 'in.lammps', '-screen', 'none']
-    done = subprocess.run(run, cwd=tmp_path, check=False, env={'OMP_NUM_THREADS': '1'})
+    done = subprocess.run(run, cwd=tmp_path, check=False, env={'OMP_NUM_THREADS': '1'}, timeout=600)
     assert done.returncode == 0, (tmp_path / 'log.lammps').read_text()[-500:]
     after = read_data((tmp_path / 'out.data').read_text())
     expected = read_data(text, unit_style=unit_style)

