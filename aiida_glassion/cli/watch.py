@@ -159,7 +159,9 @@ def _summary(task: Task, totals: Totals) -> RenderableType:
     text = Text('  ')
     if totals.total:
         text.append(
-            f'{totals.done:,} of {totals.total:,} steps ({percent(totals.done, totals.total)}); '.replace(',', ' ')
+            f'{totals.done:,} of {totals.total:,} {totals.unit} ({percent(totals.done, totals.total)}); '.replace(
+                ',', ' '
+            )
         )
     text.append(counts)
     if task.is_working and totals.left is not None:

@@ -20,7 +20,7 @@ class Row:
     :param name: replica, or the path of link labels.
     :param stage: what it does, in words.
     :param status: waiting, running, done or failed.
-    :param done: integration steps done, of ``total``; a row without MD has 0 of 0.
+    :param done: integration steps done, of ``total``, or of what ``unit`` says; a row that counts nothing has 0 of 0.
     :param temperature: K now; ``target``: K asked for.
     :param left: s until this row is done at its own speed; None: not known.
     :param reason: why it failed.
@@ -37,16 +37,18 @@ class Row:
     ns_per_day: float | None = None
     left: float | None = None
     reason: str | None = None
+    unit: str = 'steps'
 
 
 @dataclass(frozen=True)
 class Totals:
-    """The whole: steps ``done`` of ``total``, rows in each status, s ``left`` (None: not known)."""
+    """The whole: steps (or ``unit``) ``done`` of ``total``, rows in each status, s ``left`` (None: not known)."""
 
     done: int
     total: int
     counts: dict[str, int]
     left: float | None
+    unit: str = 'steps'
 
 
 def rows_of(task: Task) -> list[Row]:
@@ -58,7 +60,7 @@ def rows_of(task: Task) -> list[Row]:
     jobs = list(_jobs(task))
     if task.process == 'TrainWorkChain' and task.children:
         jobs = [job for child in task.children if child.learning or child.job_state for job in _jobs(child)]
-    rows = [_training(name, job) if job.learning else _single(name, job) for name, job in jobs]
+    rows = [_job(name, job) for name, job in jobs]
     if task.process == 'TrainWorkChain' and task.settings and task.is_working:
         steps = int(task.settings['parameters'].get('training', {}).get('numb_steps', 0))
         labels = waiting_labels(task.settings['committee'], (child.label for child in task.children))
@@ -68,12 +70,17 @@ def rows_of(task: Task) -> list[Row]:
 
 def totals_of(rows: list[Row]) -> Totals:
     """Sum over the rows; the time left assumes that as many rows run at a time as do now, at their speed."""
-    speeds = [row.steps_per_second for row in rows if row.status == RUNNING and row.steps_per_second]
-    left_steps = sum(row.total - row.done for row in rows if row.status in (WAITING, RUNNING))
+    unit = next((row.unit for row in rows if row.total), 'steps')
+    unit = 'steps' if any(row.total and row.unit == 'steps' for row in rows) else unit
+    counted = [row for row in rows if row.unit == unit]
+    speeds = [row.steps_per_second for row in counted if row.status == RUNNING and row.steps_per_second]
+    left_steps = sum(row.total - row.done for row in counted if row.status in (WAITING, RUNNING))
     own = [row.left for row in rows if row.left is not None]
-    left = max([left_steps / sum(speeds), *own]) if speeds else None
+    known = bool(speeds) or unit != 'steps'
+    left = max([*([left_steps / sum(speeds)] if speeds else []), *own], default=None) if known else None
     counts = {status: sum(row.status == status for row in rows) for status in (DONE, RUNNING, WAITING, FAILED)}
-    return Totals(sum(row.done for row in rows), sum(row.total for row in rows), counts, left if left_steps else None)
+    done, total = sum(row.done for row in counted), sum(row.total for row in counted)
+    return Totals(done, total, counts, left if left_steps else None, unit)
 
 
 def _replicas(task: Task, settings: Mapping[str, Any]) -> Iterator[Row]:
@@ -204,6 +211,21 @@ def _jobs(task: Task, path: str = '') -> Iterator[tuple[str, Task]]:
         return
     for child in task.children:
         yield from _jobs(child, name)
+
+
+def _job(name: str, task: Task) -> Row:
+    if task.learning:
+        return _training(name, task)
+    return analysis_row(name, task) if task.analysing else _single(name, task)
+
+
+def analysis_row(name: str, task: Task) -> Row:
+    """Row of an analysis that runs beside its data."""
+    told = task.analysing
+    if told is None:
+        return _single(name, task)
+    words = 'analyse' if told.done < told.total else 'writes results'
+    return Row(name, words, RUNNING, told.done, told.total, left=told.left, unit='frames')
 
 
 def _training(name: str, task: Task) -> Row:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aiida_glassion.cli.progress import JobProgress, job_progress, read_remote
+from aiida_glassion.cli.watch_analysis import ANALYSIS, Analysing, read_analysing
 from aiida_glassion.cli.watch_plan import LOOP, PLANNED, Place, planned_of, read_place
 from aiida_glassion.cli.watch_training import TRAININGS, Learning, learning_of_ended, read_learning, steps_of
 from aiida_glassion.schedule import Schedule, read_schedule
@@ -31,6 +33,7 @@ class Task:
     :param reached: ps of the schedule that an ended MD job came to.
     :param progress: of a running MD job.
     :param learning: of a training, or one of its jobs.
+    :param analysing: of a running analysis beside its data.
     :param planned: of a part of an active learning: how much each of its jobs gives, by label.
     :param place: of an active learning: where it is.
     :param started: when it began; ``ended``: None while it runs.
@@ -49,6 +52,7 @@ class Task:
     reached: float | None = None
     progress: JobProgress | None = None
     learning: Learning | None = None
+    analysing: Analysing | None = None
     planned: dict[str, int] | None = None
     place: Place | None = None
     started: datetime | None = None
@@ -130,6 +134,9 @@ class TreeReader:
             place=read_place(node) if node.process_label == LOOP else None,
             **(self._md(node) if node.process_label == 'MdCalculation' else {}),
             **(self._learning(node) if node.process_label in TRAININGS else {}),
+            analysing=self._ask(node, read_analysing)
+            if node.process_label == ANALYSIS and not node.is_terminated
+            else None,
         )
         if not task.is_working:
             self._ended[pk] = task
@@ -154,12 +161,7 @@ class TreeReader:
                 return {'reached': 0.0}
             step = int(node.outputs.results.get_dict()['last_step'])
             return {'reached': schedule.stage_at(step).time_at(step)}
-        text = ''
-        try:
-            text = read_remote(node, self._transport(node.computer))
-        except Exception as error:  # every transport has errors of its own; a lost connection must not end the watch
-            self._transports.pop(node.computer.pk, None)
-            self.problems.append(f'the log of job {node.pk} cannot be read now: {error}')
+        text = self._ask(node, read_remote) or ''
         return {'progress': job_progress(text, schedule, point.get('stage', 0), point.get('step', 0))}
 
     def _learning(self, node: Any) -> dict[str, Any]:
@@ -167,12 +169,17 @@ class TreeReader:
         if node.is_terminated:
             return {'learning': learning_of_ended(node)}
         if node.process_label == 'DeepmdTrainCalculation':
-            try:
-                return {'learning': read_learning(node, self._transport(node.computer))}
-            except Exception as error:  # as for MD
-                self._transports.pop(node.computer.pk, None)
-                self.problems.append(f'the log of job {node.pk} cannot be read now: {error}')
+            return {'learning': self._ask(node, read_learning) or Learning(0, steps_of(node))}
         return {'learning': Learning(0, steps_of(node))}
+
+    def _ask(self, node: Any, read: Callable[[Any, Any], Any]) -> Any:
+        """What is read of a job where it runs; None where that cannot be had now."""
+        try:
+            return read(node, self._transport(node.computer))
+        except Exception as error:  # every transport has errors of its own; a lost connection must not end the watch
+            self._transports.pop(node.computer.pk, None)
+            self.problems.append(f'the log of job {node.pk} cannot be read now: {error}')
+            return None
 
     def _transport(self, computer: Any) -> Any:
         """Open connection to a computer, kept for the next look."""

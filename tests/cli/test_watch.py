@@ -309,7 +309,7 @@ def test_progress_of_an_analysis_that_is_half_written(text):
     assert parse_analysing(text) is None
 
 
-def test_progress_of_an_analysis_is_read_where_it_runs(aiida_profile_clean, aiida_localhost, python_code, tmp_path):
+def test_progress_of_an_analysis_is_read_where_it_runs(aiida_profile_clean, aiida_localhost, tmp_path):
     from aiida import orm
 
     from aiida_glassion.cli.watch_tree import TreeReader
