@@ -1,9 +1,10 @@
 """A request beside its data: ``python -m aiida_glassion.analysis request.json``, without AiiDA.
 
-The file names the request and the data: ``{"request": {"analyses": {"rdf": {}}}, "files": ["glass.xyz"]}``, and if need
-be ``format``, ``species``, ``interval`` (s between the times at which results are written) and ``walltime`` (s after
-which it ends by itself). Results go to the folder ``outcome``, progress to ``progress.json``; what ended it early to
-``error.json``.
+The file names the request and the data: ``{"request": {"analyses": {"rdf": {}}}, "files": ["glass.xyz"]}``, or in place
+of files ``parts`` (see :class:`.Part`) and ``folders`` (path of each label); and if need be ``format``, ``species``,
+``copy_every`` (of so many frames one is written down), ``interval`` (s between the times at which results are written)
+and ``walltime`` (s after which it ends by itself). Results go to the folder ``outcome``, progress to ``progress.json``;
+what ended it early to ``error.json``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiida_glassion.analysis.sources import FrameSource
 
 OUTCOME, PROGRESS_FILE, ERROR_FILE, RUN_FILE = 'outcome', 'progress.json', 'error.json', 'run.json'
 INTERVAL = 60.0
@@ -77,13 +81,15 @@ def main(arguments: list[str]) -> int:
         Path(name).unlink(missing_ok=True)
     try:
         job = json.loads(Path(arguments[0]).read_text(encoding='utf-8'))
-        files, walltime = job['files'], job.get('walltime')
+        walltime = job.get('walltime')
+        if 'parts' not in job and 'files' not in job:
+            raise ValueError('neither files nor parts')
         recorder = _Recorder(float(job.get('interval') or INTERVAL), None if walltime is None else float(walltime))
     except (OSError, KeyError, TypeError, ValueError) as error:
         return _failed('request', f'{arguments[0]}: {type(error).__name__}: {error}')
     before = signal.signal(signal.SIGTERM, lambda *_: setattr(recorder, 'asked_to_end', True))
     try:
-        return _run(job, files, recorder)
+        return _run(job, recorder)
     except _EndedError as error:
         kind, message = error.args
     except MemoryError as error:
@@ -96,24 +102,36 @@ def main(arguments: list[str]) -> int:
     return _failed(kind, message)
 
 
-def _run(job: dict[str, Any], files: list[str], recorder: _Recorder) -> int:
+def _run(job: dict[str, Any], recorder: _Recorder) -> int:
     from aiida_glassion.analysis import store
+    from aiida_glassion.analysis.copied import copying
     from aiida_glassion.analysis.request import read_request
     from aiida_glassion.analysis.run import analyse
-    from aiida_glassion.analysis.sources import join_sources, open_source
 
     try:
         request = read_request(job['request'])
     except (KeyError, ValueError) as error:
         return _failed('request', str(error))
-    source = join_sources([open_source(name, job.get('format'), job.get('species')) for name in files])
+    source = _source(job)
+    copy = copying(source, int(job['copy_every']), Path()) if job.get('copy_every') else None
+    source = copy or source
     outcome = analyse(request, source, recorder.progress, recorder.keep)
     store.write(outcome, OUTCOME, csv=False)
-    _write_json(RUN_FILE, {'seconds': dict(outcome.seconds), **_facts()})
+    copied = {} if copy is None else {'copied': copy.facts()}
+    _write_json(RUN_FILE, {'seconds': dict(outcome.seconds), **_facts(), **copied})
     for kind, reason in outcome.failed.items():
         print(f'{kind}: {reason}')
     print(f'{outcome.n_frames} frames analysed')
     return 0
+
+
+def _source(job: dict[str, Any]) -> FrameSource:
+    from aiida_glassion.analysis.parts import open_parts, read_parts
+    from aiida_glassion.analysis.sources import join_sources, open_source
+
+    if 'parts' in job:
+        return open_parts(read_parts(job['parts']), job['folders'], job.get('species'))
+    return join_sources([open_source(name, job.get('format'), job.get('species')) for name in job['files']])
 
 
 def _facts() -> dict[str, Any]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from aiida_glassion.frames import Frames
 
@@ -134,9 +135,14 @@ class _Reader(Protocol):
 
 @dataclass(eq=False)
 class FileSource(FrameSource):
-    """Frames that stay in their file until they are asked for."""
+    """Frames that stay in their file until they are asked for.
+
+    :param reader: of the file.
+    :param steps: (n_frames,), integration step of each frame, where the file tells.
+    """
 
     reader: _Reader = field(kw_only=True)
+    steps: npt.NDArray[np.integer[Any]] | None = None
 
     def read(self, indices: range) -> Frames:
         """Some frames, as they stand in the file."""
@@ -192,7 +198,7 @@ def _opened(path: Path, format: str, species: Mapping[str, str] | None) -> Frame
         from aiida_glassion.formats.lammps.dump_trajectory import DumpTrajectory
 
         dump = DumpTrajectory(path, species)
-        return FileSource(str(path), dump.n_frames, dump.unwrapped, dump.warnings, reader=dump)
+        return FileSource(str(path), dump.n_frames, dump.unwrapped, dump.warnings, reader=dump, steps=dump.steps)
     if format == 'arrays':
         from aiida_glassion.formats.array_folder import ArrayFolder
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,15 +17,17 @@ from aiida.engine.processes.calcjobs.calcjob import validate_calc_job
 from aiida_lammps.data.trajectory import LammpsTrajectory
 
 from aiida_glassion.analysis.__main__ import ERROR_FILE, INTERVAL, OUTCOME, PROGRESS_FILE, RUN_FILE
+from aiida_glassion.analysis.copied import COPIED, COPIED_ABOUT
+from aiida_glassion.analysis.parts import is_inside, read_parts
 from aiida_glassion.analysis.request import read_request
 from aiida_glassion.analysis.sources import FORMATS
 from aiida_glassion.analysis.store import CURVES, NUMBERS, PER_ATOM
-from aiida_glassion.data.frames import as_frames
+from aiida_glassion.data.frames import FramesData, as_frames
 from aiida_glassion.formats.array_folder import ABOUT, CELLS, POSITIONS, TIMES, write_array_folder
 from aiida_glassion.functions.analysis import request_node, write_lammps_trajectory
 
 REQUEST_FILE, FRAMES_FOLDER, DUMP_FILE = 'request.json', 'frames', 'frames.dump'
-_SOURCES = ('frames', 'remote', 'folder')
+_SOURCES = ('frames', 'remote', 'folder', 'parts')
 
 
 class AnalysisCalculation(CalcJob):
@@ -63,7 +66,7 @@ class AnalysisCalculation(CalcJob):
             'frames',
             valid_type=(orm.TrajectoryData, orm.StructureData, LammpsTrajectory),
             required=False,
-            help='The configurations, Å; FramesData is a TrajectoryData. Give this, `remote` or `folder`.',
+            help='The configurations, Å; FramesData is a TrajectoryData. Give this, `remote`, `folder` or `parts`.',
         )
         spec.input(
             'remote',
@@ -83,6 +86,29 @@ class AnalysisCalculation(CalcJob):
             valid_type=orm.List,
             validator=_check_files,
             help='Names of the files of the trajectory in `remote` or `folder`, one after the other in time.',
+            **convert,
+        )
+        spec.input_namespace(
+            'remotes',
+            valid_type=orm.RemoteData,
+            dynamic=True,
+            required=False,
+            help='Folders on the computer of the code in which the files of `parts` lie, by labels of your choice.',
+        )
+        spec.input(
+            'parts',
+            valid_type=orm.List,
+            validator=_check_parts,
+            help='LAMMPS dumps of a run in several pieces, or of several runs, as one trajectory, in order of time. '
+            "Each is a dictionary: 'remote' (label in `remotes`), 'file', 'time' (ps of the whole at step 0 of the "
+            "file), 'timestep' (ps), 'until' (last step that counts; null: all).",
+            **convert,
+        )
+        spec.input(
+            'copy_every',
+            valid_type=orm.Int,
+            validator=_check_copy_every,
+            help='Every so many of the frames that are analysed come home as `copied`; not given: none.',
             **convert,
         )
         spec.input(
@@ -118,10 +144,17 @@ class AnalysisCalculation(CalcJob):
             help='Arrays `kind__name` of the last frame, by atom; integers are labels or counts.',
         )
         spec.output(
+            'copied',
+            valid_type=FramesData,
+            required=False,
+            help='Every `copy_every`-th frame, in single precision: positions as in the file, Å (unwrapped where it '
+            'keeps track of periodic images), times ps.',
+        )
+        spec.output(
             'run',
             valid_type=orm.Dict,
             required=False,
-            help='Wall time of each analysis (s), the largest memory (MB), versions.',
+            help='Wall time of each analysis (s), the largest memory (MB), size of what was copied (MB), versions.',
         )
         spec.default_output_node = 'numbers'
         spec.exit_code(302, 'ERROR_NO_OUTPUT', invalidates_cache=True, message='There is no result: {reason}')
@@ -142,7 +175,8 @@ class AnalysisCalculation(CalcJob):
         calcinfo.provenance_exclude_list = []
         job = {
             'request': read_request(self.inputs.request.get_dict()).as_dict(),
-            'files': self._bring_files(folder, calcinfo),
+            **self._bring_data(folder, calcinfo),
+            'copy_every': self.inputs.copy_every.value if 'copy_every' in self.inputs else None,
             'format': self.inputs.format.value if 'format' in self.inputs else None,
             'species': self.inputs.species.get_dict() if 'species' in self.inputs else None,
             'interval': options.keep_interval,
@@ -158,7 +192,16 @@ class AnalysisCalculation(CalcJob):
         calcinfo.codes_info = [code]
         calcinfo.retrieve_list = [options.output_filename, ERROR_FILE, PROGRESS_FILE, RUN_FILE]
         calcinfo.retrieve_temporary_list = [f'{OUTCOME}/{name}' for name in (NUMBERS, CURVES, PER_ATOM)]
+        if 'copy_every' in self.inputs:
+            calcinfo.retrieve_temporary_list += [COPIED, COPIED_ABOUT]
         return calcinfo
+
+    def _bring_data(self, folder: Folder, calcinfo: CalcInfo) -> dict[str, Any]:
+        """Where the job finds its data, as its request says it."""
+        if 'parts' not in self.inputs:
+            return {'files': self._bring_files(folder, calcinfo)}
+        folders = {label: remote.get_remote_path() for label, remote in self.inputs.remotes.items()}
+        return {'parts': [asdict(part) for part in read_parts(self.inputs.parts.get_list())], 'folders': folders}
 
     def _bring_files(self, folder: Folder, calcinfo: CalcInfo) -> list[str]:
         """Where the job finds its data; what comes from nodes is copied and not kept with the job."""
@@ -210,9 +253,23 @@ def _check_request(node: orm.Dict | None, _: Any = None) -> str | None:
 
 def _check_files(node: orm.List | None, _: Any = None) -> str | None:
     for name in node.get_list() if node is not None else []:
-        path = PurePosixPath(name) if isinstance(name, str) and name else None
-        if path is None or path.is_absolute() or '..' in path.parts:
+        if not is_inside(name):
             return f'files: {name!r}, expected the name of a file, relative to the folder and within it'
+    return None
+
+
+def _check_parts(node: orm.List | None, _: Any = None) -> str | None:
+    try:
+        if node is not None:
+            read_parts(node.get_list())
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _check_copy_every(node: orm.Int | None, _: Any = None) -> str | None:
+    if node is not None and node.value < 1:
+        return f'copy_every: {node.value}, expected a whole number of frames, from 1'
     return None
 
 
@@ -239,6 +296,10 @@ def _check_inputs(inputs: Any, namespace: Any) -> str | None:
     if len(given) != 1:
         return f'{" and ".join(given) or "no data"} given, expected exactly one of {", ".join(_SOURCES)}'
     has_files = 'files' in inputs and bool(inputs['files'].get_list())
+    if given[0] == 'parts':
+        return _check_remotes(inputs, has_files)
+    if inputs.get('remotes'):
+        return f'remotes: given together with {given[0]}; they are the folders of `parts`'
     if given[0] == 'frames':
         if has_files:
             return 'files: given together with frames; they are names in `remote` or `folder`'
@@ -254,7 +315,28 @@ def _check_inputs(inputs: Any, namespace: Any) -> str | None:
         missing = [name for name in inputs['files'].get_list() if '/' not in name and name not in present]
         if missing:
             return f'files: {missing[0]!r} is not in the folder, which holds {", ".join(sorted(present)[:10])}'
+    return _check_computer('remote', inputs['remote'], inputs) if given[0] == 'remote' else None
+
+
+def _check_remotes(inputs: Any, has_files: bool) -> str | None:
+    """The folders of the parts: each is there, is used and lies where the code is."""
+    if has_files:
+        return 'files: given together with parts, which name their files themselves'
+    if 'format' in inputs and inputs['format'].value != 'lammps-dump':
+        return f'format: {inputs["format"].value!r}, but parts are LAMMPS dumps; leave it out'
+    remotes = inputs.get('remotes') or {}
+    named = {part.remote for part in read_parts(inputs['parts'].get_list())}
+    if missing := sorted(named - set(remotes)):
+        there = ', '.join(sorted(remotes)) or 'nothing'
+        return f'parts: remote {missing[0]!r} is not in `remotes`, which holds {there}'
+    if unused := sorted(set(remotes) - named):
+        return f'remotes: {unused[0]!r} is named by no part; leave it out'
+    problems = (_check_computer(f'remotes.{label}', remote, inputs) for label, remote in sorted(remotes.items()))
+    return next((problem for problem in problems if problem), None)
+
+
+def _check_computer(port: str, remote: orm.RemoteData, inputs: Any) -> str | None:
     computer = getattr(inputs.get('code'), 'computer', None)
-    if given[0] == 'remote' and computer is not None and inputs['remote'].computer.uuid != computer.uuid:
-        return f'remote: lies on {inputs["remote"].computer.label}, the code on {computer.label}; take one of there'
+    if computer is not None and remote.computer.uuid != computer.uuid:
+        return f'{port}: lies on {remote.computer.label}, the code on {computer.label}; take one of there'
     return None

@@ -11,10 +11,11 @@ from aiida import orm
 from aiida.engine import ExitCode, calcfunction
 
 from aiida_glassion.analysis import store
+from aiida_glassion.analysis.parts import TimedSource, join_in_time
 from aiida_glassion.analysis.request import read_request
 from aiida_glassion.analysis.run import Outcome, analyse
 from aiida_glassion.analysis.sources import FrameSource, of_frames, open_source
-from aiida_glassion.data.frames import as_frames
+from aiida_glassion.data.frames import FramesData, as_frames
 
 
 @calcfunction
@@ -32,6 +33,36 @@ def analyse_frames(request: orm.Dict, frames: orm.Data) -> dict[str, Any] | Exit
         return outcome_nodes(analyse(read_request(request.get_dict()), node_source(frames)))
     except (TypeError, ValueError) as error:
         return ExitCode(330, f'nothing could be analysed: {error}')
+
+
+@calcfunction
+def analyse_segments(request: orm.Dict, starts: orm.List, **segments: FramesData) -> dict[str, Any] | ExitCode:
+    """Analyse the trajectories of several runs, each going on from the one before it, as one.
+
+    Gives what the job `glassion.analysis` gives for the same frames as ``parts``. The frame with which one segment ends
+    and the next begins is taken once.
+
+    :param request: see :class:`.Request`; lengths Å.
+    :param starts: time of the whole at the first frame of each segment, ps.
+    :param segments: the frames with their times, Å and ps, in the alphabetical order of their names.
+    """
+    try:
+        return outcome_nodes(analyse(read_request(request.get_dict()), _joined(starts.get_list(), segments)))
+    except (TypeError, ValueError) as error:
+        return ExitCode(330, f'nothing could be analysed: {error}')
+
+
+def _joined(starts: list[Any], segments: Mapping[str, FramesData]) -> FrameSource:
+    if len(starts) != len(segments):
+        raise ValueError(f'starts: {len(starts)} times for {len(segments)} segments, expected one for each')
+    parts = []
+    for start, (name, node) in zip(starts, sorted(segments.items()), strict=True):
+        frames = as_frames(node)
+        if frames.times is None:
+            raise ValueError(f'segments: {name} holds no times')
+        times = float(start) + frames.times - frames.times[0]
+        parts.append(TimedSource(name, frames.n_frames, source=of_frames(frames, name), times=times))
+    return join_in_time(parts)
 
 
 def request_node(request: Mapping[str, Any]) -> orm.Dict:

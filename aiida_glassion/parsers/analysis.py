@@ -12,7 +12,9 @@ from aiida.parsers import Parser
 
 from aiida_glassion.analysis import store
 from aiida_glassion.analysis.__main__ import ERROR_FILE, PROGRESS_FILE, RUN_FILE
+from aiida_glassion.analysis.copied import COPIED, read_copied
 from aiida_glassion.analysis.run import Outcome
+from aiida_glassion.data.frames import FramesData
 from aiida_glassion.functions.analysis import outcome_nodes
 
 _CODES = {
@@ -38,13 +40,14 @@ class AnalysisParser(Parser):
         if outcome is not None:
             for label, node in outcome_nodes(outcome).items():
                 self.out(label, node)
-        if outcome is not None and outcome.complete and run:
+        spoilt = self._out_copied(kwargs.get('retrieved_temporary_folder'))
+        if outcome is not None and outcome.complete and run and not spoilt:
             return self._of_failed(outcome)
         error = self._json(ERROR_FILE)
         name = _CODES.get(str(error.get('kind')), '') or self._told_by_scheduler()
         if not name:
             name = 'ERROR_NO_OUTPUT' if outcome is None else 'ERROR_INCOMPLETE'
-        reason = str(error.get('message') or damage or self._last_words())[:500]
+        reason = str(error.get('message') or damage or spoilt or self._last_words())[:500]
         code: ExitCode = getattr(self.exit_codes, name)
         return code.format(reason=f'{reason} ({self._how_far(outcome)})')
 
@@ -59,6 +62,19 @@ class AnalysisParser(Parser):
             return store.read(found), ''
         except (OSError, ValueError) as error:
             return None, str(error)
+
+    def _out_copied(self, folder: str | None) -> str:
+        """Give out the frames that were copied, as many as are whole; what is wrong with them is returned."""
+        if folder is None or 'copy_every' not in self.node.inputs:
+            return ''
+        try:
+            frames = read_copied(Path(folder))
+        except ValueError as error:
+            return str(error)
+        if frames is None:
+            return f'{COPIED} holds no frame'
+        self.out('copied', FramesData(frames=frames))
+        return ''
 
     def _of_failed(self, outcome: Outcome) -> ExitCode | None:
         if not outcome.failed:

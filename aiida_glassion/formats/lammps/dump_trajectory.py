@@ -61,6 +61,11 @@ class DumpTrajectory:
         """Number of whole frames."""
         return len(self._headers)
 
+    @property
+    def steps(self) -> npt.NDArray[np.int64]:
+        """Integration step of each whole frame, (n_frames,)."""
+        return np.array([header.step for header in self._headers], dtype=np.int64)
+
     def read(self, indices: range) -> Frames:
         """Some frames, atoms in the order of their ids.
 
