@@ -97,8 +97,8 @@ def find_lammps(path: Path | None = None) -> Program | None:
     interpreter = interpreter_of(path)
     if interpreter is None:
         return Program(path.absolute())
-    answer = subprocess.run([interpreter, '-c', _BEHIND_WRAPPER], capture_output=True, text=True, check=False)
-    if answer.returncode:
+    answer = _ask([interpreter, '-c', _BEHIND_WRAPPER])
+    if answer is None or answer.returncode:
         return Program(path.absolute())
     behind = json.loads(answer.stdout.splitlines()[-1])
     exports = (f'export {name}={shlex.quote(value)}' for name, value in behind['environment'].items())
@@ -133,7 +133,18 @@ def has_backend(dp: Path) -> bool:
     if interpreter is None:
         return True
     asked = 'import importlib.util as u, sys; sys.exit(not any(map(u.find_spec, ("tensorflow", "torch"))))'
-    return subprocess.run([interpreter, '-c', asked], capture_output=True, check=False).returncode == 0
+    answer = _ask([interpreter, '-c', asked])
+    return answer is not None and answer.returncode == 0
+
+
+def _ask(command: Sequence[str]) -> subprocess.CompletedProcess[str] | None:
+    """What a program says of itself; None where it does not answer within a minute."""
+    try:
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def mpirun_candidates(lammps: Path | None) -> list[Path]:
@@ -147,7 +158,8 @@ def mpirun_candidates(lammps: Path | None) -> list[Path]:
 
 def mpirun_command(path: Path) -> list[str]:
     """Return the words that start an MPI program, for AiiDA's computer. OpenMPI refuses root unless told otherwise."""
-    version = subprocess.run([path, '--version'], capture_output=True, text=True, check=False).stdout
+    answer = _ask([str(path), '--version'])
+    version = '' if answer is None else answer.stdout
     root = ['--allow-run-as-root'] if 'Open MPI' in version and os.geteuid() == 0 else []
     return [str(path), *root, '-np', '{tot_num_mpiprocs}']
 

@@ -12,6 +12,7 @@ from aiida_glassion.cli.errors import GlassionError
 from aiida_glassion.cli.profile import load, profile_option
 from aiida_glassion.cli.terminal import console
 from aiida_glassion.cli.watch_active_learning import loop_rows, loop_totals, place_lines, remark
+from aiida_glassion.cli.watch_idle import Idleness, idleness
 from aiida_glassion.cli.watch_plan import LOOP
 from aiida_glassion.cli.watch_rows import DONE, FAILED, RUNNING, WAITING, Row, Totals, rows_of, totals_of
 from aiida_glassion.cli.watch_tree import Task, TreeReader
@@ -34,7 +35,8 @@ SIGNS = {WAITING: '·', RUNNING: '▶', DONE: '✓', FAILED: '✗'}
 def watch(ctx: click.Context, pk: str, profile: str | None, once: bool, interval: float) -> None:
     """Watch the process PK (or UUID) until it ends: stages, steps, temperature, speed, time left.
 
-    Ctrl-C stops the watching only. The exit status is 0 if the process ended well, 1 if it failed.
+    Ctrl-C stops the watching only. The exit status is 0 if the process ended well, 1 if it failed, 3 if nobody works on
+    it: the daemon is not running or it is paused, and nothing has changed for five minutes.
     """
     load(profile)
     ctx.exit(follow(process_pk(pk), once=once, interval=interval))
@@ -64,32 +66,43 @@ def follow(pk: int, once: bool = False, interval: float = 2.0) -> int:
 
     :param once: show it as it stands and return.
     :param interval: s between two looks.
-    :returns: exit status: 1 if the process failed, else 0.
+    :returns: exit status: 1 if the process failed, 3 if nobody works on it, else 0.
     """
-    terminal = console()
+    terminal, idle = console(), idleness()
     with TreeReader() as reader:
         task = reader.read(pk)
+        reader.problems += idle.look(task)
         if once or not task.is_working:
             terminal.print(snapshot(task, reader.problems))
         else:
-            task = _live(reader, pk, task, interval)
-    return 1 if task.failure else 0
+            task = _live(reader, pk, task, interval, idle)
+    return 1 if task.failure else 3 if idle.is_hopeless else 0
 
 
-def _live(reader: TreeReader, pk: int, task: Task, interval: float) -> Task:
-    """Refresh until the process ends or the watcher leaves."""
+def _live(reader: TreeReader, pk: int, task: Task, interval: float, idle: Idleness) -> Task:
+    """Refresh until the process ends, nobody works on it, or the watcher leaves."""
     from rich.live import Live
 
     terminal = console()
     try:
         with Live(snapshot(task, reader.problems), console=terminal, auto_refresh=False) as live:
-            while task.is_working:
+            told = set[str]()
+            while task.is_working and not idle.is_hopeless:
+                if not terminal.is_terminal:
+                    for problem in dict.fromkeys(reader.problems):
+                        if problem not in told:
+                            terminal.print(f'! {problem}', markup=False)
+                    told.update(reader.problems)
                 time.sleep(interval)
                 reader.problems.clear()
                 task = reader.read(pk)
-                live.update(snapshot(task, reader.problems), refresh=sys.stdout.isatty() or not task.is_working)
+                reader.problems += idle.look(task)
+                over = not task.is_working or idle.is_hopeless
+                live.update(snapshot(task, reader.problems), refresh=sys.stdout.isatty() or over)
         if not terminal.is_terminal:
             terminal.print()
+        if idle.is_hopeless:
+            terminal.print(f'Nobody works on it: stopped watching. It goes on once that is mended: glassion watch {pk}')
     except KeyboardInterrupt:
         terminal.print(f'Stopped watching; it goes on. Look again with: [bold]glassion watch {pk}[/]')
     return task

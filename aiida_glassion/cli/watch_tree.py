@@ -36,7 +36,8 @@ class Task:
     :param analysing: of a running analysis beside its data.
     :param planned: of a part of an active learning: how much each of its jobs gives, by label.
     :param place: of an active learning: where it is.
-    :param started: when it began; ``ended``: None while it runs.
+    :param started: when it began; ``ended``: None while it runs; ``touched``: when AiiDA last wrote something down.
+    :param paused: why it is paused, None where it is not.
     :param children: what it called, in order.
     """
 
@@ -57,6 +58,8 @@ class Task:
     place: Place | None = None
     started: datetime | None = None
     ended: datetime | None = None
+    touched: datetime | None = None
+    paused: str | None = None
     children: tuple[Task, ...] = field(default=())
 
     @property
@@ -130,6 +133,8 @@ class TreeReader:
             else tuple(self.read(child, name, str(node.process_label)) for child, name in _called(node)),
             started=node.ctime,
             ended=node.mtime if node.is_terminated else None,
+            touched=node.mtime,
+            paused=(node.process_status or 'no reason was given') if node.paused else None,
             planned=self._plan(node) if node.process_label in PLANNED and not node.is_terminated else None,
             place=read_place(node) if node.process_label == LOOP else None,
             **(self._md(node) if node.process_label == 'MdCalculation' else {}),
