@@ -23,6 +23,7 @@ _SECTION = re.compile(r'^([A-Z][A-Za-z]*(?: [A-Z][A-Za-z]*)*)\s*(?:#\s*(\S+))?\s
 _SIZE = re.compile(r'^\s*(\d+)\s+(atoms|atom types)\b')
 _BOX = re.compile(r'^\s*(\S+)\s+(\S+)\s+[xyz]lo\s+[xyz]hi\b')
 _TILTS = re.compile(r'^\s*(\S+)\s+(\S+)\s+(\S+)\s+xy\s+xz\s+yz\b')
+_LARGEST_IMAGE = 511
 _UNITS = re.compile(r'units = (\w+)')
 
 
@@ -38,7 +39,8 @@ def write_data(
 
     Types are numbered by :attr:`Frames.elements` from 1, ids by the order of the atoms from 1. The cell is turned into
     LAMMPS' orientation (:func:`~aiida_glassion.formats.lammps.cell.to_lammps`) with its corner at 0; positions are
-    wrapped into it along the periodic vectors, so the image flags are 0.
+    wrapped into it along the periodic vectors. The image flags say from where, so that a run goes on with the unwrapped
+    positions with which the one before it ended.
 
     :param frames: the configurations.
     :param index: which frame to write.
@@ -51,7 +53,7 @@ def write_data(
     cell, rotation = to_lammps(frames.cells[index])
     positions = np.asarray(frames.positions[index], dtype=float)
     rotated = positions if np.array_equal(rotation, np.eye(3)) else positions @ rotation
-    wrapped = _wrap(rotated, cell.matrix, frames.pbc)
+    wrapped, images = _wrap(rotated, cell.matrix, frames.pbc)
     ids = [str(number) for number in range(1, frames.n_atoms + 1)]
     lines = [
         f'{"".join(f"{element}{count}" for element, count in frames.counts.items())}, units = {unit_style}',
@@ -73,10 +75,10 @@ def write_data(
         heads = [f'{i} {numbers[kind]} {q}' for i, kind, q in zip(ids, frames.types.tolist(), charge, strict=True)]
     else:
         heads = [f'{i} {numbers[kind]}' for i, kind in zip(ids, frames.types.tolist(), strict=True)]
-    lines.append(_rows(heads, wrapped, ' 0 0 0\n'))
+    lines.append(_rows(heads, wrapped, _image_flags(images)))
     if velocities and frames.velocities is not None:
         speeds = np.asarray(frames.velocities[index], dtype=float) @ rotation
-        lines += ['', 'Velocities', '', _rows(ids, speeds * _VELOCITY_PER_ANGSTROM_PER_PS[unit_style], '\n')]
+        lines += ['', 'Velocities', '', _rows(ids, speeds * _VELOCITY_PER_ANGSTROM_PER_PS[unit_style])]
     return '\n'.join(lines) + '\n'
 
 
@@ -145,11 +147,18 @@ def read_data(
     )
 
 
-def _wrap(positions: Array, cell: Array, pbc: Sequence[bool]) -> Array:
-    """Shift by whole cell vectors into the cell; atoms inside keep their exact coordinates."""
+def _wrap(positions: Array, cell: Array, pbc: Sequence[bool]) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Shift by whole cell vectors into the cell, and by how many; atoms inside keep their exact coordinates."""
     shifts = np.floor(positions @ np.linalg.inv(cell)) * np.asarray(pbc, dtype=float)
-    wrapped: Array = positions - shifts @ cell
-    return wrapped
+    return positions - shifts @ cell, shifts.astype(np.int64)
+
+
+def _image_flags(images: npt.NDArray[np.int64]) -> list[str]:
+    """What follows the position of each atom; flags too large for LAMMPS' ten bits would come back as others, so 0."""
+    if not images.any():
+        return [' 0 0 0'] * len(images)
+    within = np.where(np.abs(images).max(axis=1, keepdims=True) <= _LARGEST_IMAGE, images, 0)
+    return [f' {x} {y} {z}' for x, y, z in within.tolist()]
 
 
 def _charges(frames: Frames, charges: Mapping[str, float] | None) -> list[float]:
@@ -163,10 +172,11 @@ def _charges(frames: Frames, charges: Mapping[str, float] | None) -> list[float]
     return [float(charge) for charge in frames.charges]
 
 
-def _rows(heads: Sequence[str], vectors: Array, end: str) -> str:
-    """One line for each atom: its head, its vector in the shortest digits that give the same doubles, and the end."""
+def _rows(heads: Sequence[str], vectors: Array, ends: Sequence[str] | None = None) -> str:
+    """One line for each atom: its head, its vector in the shortest digits that give the same doubles, and its end."""
     x, y, z = (map(repr, column) for column in vectors.T.tolist())
-    return end.join(map(' '.join, zip(heads, x, y, z, strict=True))) + end.rstrip('\n')
+    lines = map(' '.join, zip(heads, x, y, z, strict=True))
+    return '\n'.join(lines if ends is None else map(str.__add__, lines, ends))
 
 
 def _sections(lines: Sequence[str]) -> dict[str, list[str]]:

@@ -51,13 +51,22 @@ def test_round_trip(name, unit_style):
     assert after.charges.tolist() == [CHARGES[symbol] for symbol in before.symbols]
     np.testing.assert_allclose(after.cells[0], cell.matrix, rtol=0, atol=1e-12)
     np.testing.assert_allclose(after.velocities[0], before.velocities[1] @ rotation, rtol=1e-12, atol=1e-12)
-    shift = (after.positions[0] - before.positions[1] @ rotation) @ np.linalg.inv(cell.matrix)
-    np.testing.assert_allclose(shift, np.round(shift), atol=1e-12)
-    fractional = after.positions[0] @ np.linalg.inv(cell.matrix)
+    np.testing.assert_allclose(after.positions[0], before.positions[1] @ rotation, rtol=0, atol=1e-12)
+    text = write_data(before, charges=CHARGES, unit_style=unit_style, velocities=False)
+    wrapped = np.array([line.split()[3:6] for line in text.rpartition('# charge\n\n')[2].splitlines()], dtype=float)
+    fractional = wrapped @ np.linalg.inv(cell.matrix)
     assert fractional.min() > -1e-12
     assert fractional.max() < 1 + 1e-12
     expected = distances(before.positions[1], before.cells[1])
     np.testing.assert_allclose(distances(after.positions[0], after.cells[0]), expected, atol=1e-10)
+
+
+def test_an_image_too_far_for_lammps_is_given_up():
+    far = frames(CELLS['cuboid'])
+    positions = far.positions.copy()
+    positions[-1, :3] = [[9.0 * 511 + 1, 2, 3], [9.0 * 512 + 1, 2, 3], [1, 2, -11.0 * 600 + 3]]
+    after = read_data(write_data(Frames(far.symbols, positions, far.cells), charges=CHARGES))
+    np.testing.assert_allclose(after.positions[0, :3], [[9.0 * 511 + 1, 2, 3], [1, 2, 3], [1, 2, 3]], atol=1e-9)
 
 
 def test_atoms_inside_keep_every_digit():
@@ -122,9 +131,10 @@ def test_lammps_reads_it_and_writes_the_same(name, unit_style, atom_style, tmp_p
     expected = read_data(text, unit_style=unit_style)
     assert after.symbols == before.symbols == expected.symbols
     np.testing.assert_allclose(after.cells, expected.cells, rtol=0, atol=1e-12)
-    moved = after.positions[0] - expected.positions[0]
-    images = np.where(np.arange(40)[:, None] < 20, [1, -2, 3], 0) @ expected.cells[0]
-    np.testing.assert_allclose(moved, images, atol=1e-12)
+    cell = expected.cells[0]
+    images = np.floor(expected.positions[0] @ np.linalg.inv(cell))
+    new = np.where(np.arange(40)[:, None] < 20, [1, -2, 3], images)
+    np.testing.assert_allclose(after.positions[0], expected.positions[0] + (new - images) @ cell, atol=1e-12)
     np.testing.assert_allclose(after.velocities, expected.velocities, rtol=1e-13)
     energy = 0.5 * (before.masses * (after.velocities[0] ** 2).sum(axis=1)).sum()
     assert energy == pytest.approx(0.5 * (before.masses * (before.velocities[1] ** 2).sum(axis=1)).sum())
