@@ -6,6 +6,7 @@ for more than what they save per candidate.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numba
@@ -27,9 +28,9 @@ def grid_of_cells(cell: FloatArray, cutoff: float, n_atoms: int) -> tuple[int, i
 
     :param cell: (3, 3), Å, periodic in all directions.
     """
-    widths = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0) / (cutoff + _MARGIN)
+    widths = [1 / math.hypot(*row) / (cutoff + _MARGIN) for row in np.linalg.inv(cell).T.tolist()]
     # a nearly empty cell does not deserve more than a few per atom
-    shrink = min(1.0, (4 * (n_atoms + 16) / float(widths.prod())) ** (1 / 3))
+    shrink = min(1.0, (4 * (n_atoms + 16) / math.prod(widths)) ** (1 / 3))
     n_a, n_b, n_c = (min(int(width), max(3, int(width * shrink))) for width in widths)
     if min(n_a, n_b, n_c) < 3 or 27 * n_atoms > MOST_CANDIDATES * n_a * n_b * n_c:
         return None
@@ -51,35 +52,23 @@ def neighbours_by_cells(
     :param types: (n_atoms,), from 0.
     :param squares: (n_types, n_types), squared cut-offs, Å².
     """
-    n_atoms = len(positions)
-    inverse = np.linalg.inv(cell)
-    wrapped, place, starts, who = _sort_into_cells(positions, np.ascontiguousarray(inverse), cell, shape)
-    offsets = np.zeros(n_atoms + 1, dtype=np.int64)
-    room = 8 * n_atoms + 64
+    inverse = np.ascontiguousarray(np.linalg.inv(cell))
+    ordered, starts, who = _sort_into_cells(positions, inverse, cell, shape)
+    kinds = types[who]
+    room = int(len(positions) * max(4.0, 3.5 * len(positions) / math.prod(shape))) + 64
     while True:
-        first, second = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32)
-        vectors, distances = np.empty((room, 3)), np.empty(room)
-        found = _list(
-            wrapped, place, starts, who, shape, cell, types, squares, first, second, vectors, distances, offsets
-        )
-        if found <= room:
-            if 3 * found > room:
-                return first[:found], second[:found], vectors[:found], distances[:found], offsets
-            return (
-                first[:found].copy(),
-                second[:found].copy(),
-                vectors[:found].copy(),
-                distances[:found].copy(),
-                offsets,
-            )
-        room = found
+        ends, vectors = np.empty((room, 2), dtype=np.int32), np.empty((room, 3))
+        found = _pairs(ordered, starts, kinds, shape, cell, squares, ends, vectors)
+        if found >= 0:
+            return _from_both_ends(ends[:found], vectors[:found], who)
+        room *= 2
 
 
 @numba.njit(cache=True, nogil=True)
 def _sort_into_cells(
     positions: FloatArray, inverse: FloatArray, cell: FloatArray, shape: tuple[int, int, int]
-) -> tuple[FloatArray, npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """Wrapped positions in the order of the cells, the cell of each atom, where cells begin, and the atoms in order."""
+) -> tuple[FloatArray, npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Wrapped positions in the order of the cells, where cells begin, and the atoms in that order."""
     n0, n1, n2 = shape
     n_atoms = len(positions)
     wrapped = np.empty((n_atoms, 3))
@@ -108,73 +97,106 @@ def _sort_into_cells(
         who[slot] = atom
         for i in range(3):
             ordered[slot, i] = wrapped[atom, i]
-    return ordered, place, starts, who
+    return ordered, starts, who
 
 
 @numba.njit(cache=True, nogil=True)
-def _list(
+def _pairs(
     ordered: FloatArray,
-    place: npt.NDArray[np.int32],
     starts: npt.NDArray[np.int64],
-    who: npt.NDArray[np.int32],
+    kinds: npt.NDArray[np.int32],
     shape: tuple[int, int, int],
     cell: FloatArray,
-    types: npt.NDArray[np.int32],
     squares: FloatArray,
-    first: npt.NDArray[np.int32],
-    second: npt.NDArray[np.int32],
+    ends: npt.NDArray[np.int32],
     vectors: FloatArray,
-    distances: FloatArray,
-    offsets: npt.NDArray[np.int64],
 ) -> int:
-    """Write the neighbours atom by atom; return how many there are, also where they do not fit."""
+    """Write each pair once, as places in the order of the cells and the vector between; how many, -1 without room.
+
+    A candidate that is too far is overwritten by the next: no branch to mispredict.
+    """
     n0, n1, n2 = shape
-    room = len(first)
-    largest = squares.max()
-    slots = np.empty(len(who), dtype=np.int64)
-    for slot in range(len(who)):
-        slots[who[slot]] = slot
+    room = len(ends)
+    most = 14 * _fullest(starts)
+    slots, kind = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
+    xs, ys, zs = np.empty((3, most))
     found = 0
-    for atom in range(len(who)):
-        x, y, z = ordered[slots[atom], 0], ordered[slots[atom], 1], ordered[slots[atom], 2]
-        kind = types[atom]
-        c = place[atom] % n2
-        b = place[atom] // n2 % n1
-        a = place[atom] // (n1 * n2)
-        for da in range(-1, 2):
-            ia = a + da
-            wa = -1 if ia < 0 else 1 if ia >= n0 else 0
-            for db in range(-1, 2):
-                ib = b + db
-                wb = -1 if ib < 0 else 1 if ib >= n1 else 0
-                row = ((ia - wa * n0) * n1 + ib - wb * n1) * n2
-                # the three cells of a row are neighbours in memory, but for those beyond its ends
-                for wc in range(-1, 2):
-                    if wc == -1:
-                        if c > 0:
-                            continue
-                        low, high = n2 - 1, n2
-                    elif wc == 1:
-                        if c < n2 - 1:
-                            continue
-                        low, high = 0, 1
-                    else:
-                        low, high = max(0, c - 1), min(n2, c + 2)
-                    sx = wa * cell[0, 0] + wb * cell[1, 0] + wc * cell[2, 0] - x
-                    sy = wa * cell[0, 1] + wb * cell[1, 1] + wc * cell[2, 1] - y
-                    sz = wa * cell[0, 2] + wb * cell[1, 2] + wc * cell[2, 2] - z
-                    for slot in range(starts[row + low], starts[row + high]):
-                        dx, dy, dz = ordered[slot, 0] + sx, ordered[slot, 1] + sy, ordered[slot, 2] + sz
-                        square = dx * dx + dy * dy + dz * dz
-                        if square >= largest:
-                            continue
-                        other = who[slot]
-                        if other == atom or square >= squares[kind, types[other]]:
-                            continue
-                        if found < room:
-                            first[found], second[found] = atom, other
-                            vectors[found, 0], vectors[found, 1], vectors[found, 2] = dx, dy, dz
-                            distances[found] = np.sqrt(square)
-                        found += 1
-        offsets[atom + 1] = found
+    for a in range(n0):
+        for b in range(n1):
+            for c in range(n2):
+                here = (a * n1 + b) * n2 + c
+                n_own = starts[here + 1] - starts[here]
+                if n_own == 0:
+                    continue
+                # the rest of this row, and of the eight rows around it the four behind: 13 cells of 26
+                n = 0
+                for step in range(5):
+                    da, db = (0, 0) if step == 0 else (0, 1) if step == 1 else (1, step - 3)
+                    ia, ib = a + da, b + db
+                    wa = 1 if ia >= n0 else 0
+                    wb = -1 if ib < 0 else 1 if ib >= n1 else 0
+                    row = ((ia - wa * n0) * n1 + ib - wb * n1) * n2
+                    # the three cells of a row are neighbours in memory, but for those beyond its ends
+                    for wc in range(-1 if c == 0 and step > 0 else 0, 2 if c == n2 - 1 else 1):
+                        first = row + (n2 - 1 if wc == -1 else 0 if wc == 1 else c if step == 0 else max(0, c - 1))
+                        last = row + (n2 if wc == -1 else 1 if wc == 1 else min(n2, c + 2))
+                        sx = wa * cell[0, 0] + wb * cell[1, 0] + wc * cell[2, 0]
+                        sy = wa * cell[0, 1] + wb * cell[1, 1] + wc * cell[2, 1]
+                        sz = wa * cell[0, 2] + wb * cell[1, 2] + wc * cell[2, 2]
+                        for slot in range(starts[first], starts[last]):
+                            xs[n], ys[n], zs[n] = ordered[slot, 0] + sx, ordered[slot, 1] + sy, ordered[slot, 2] + sz
+                            slots[n], kind[n] = slot, kinds[slot]
+                            n += 1
+                if found + n_own * n > room:
+                    return -1
+                for own in range(n_own):
+                    x, y, z = xs[own], ys[own], zs[own]
+                    limits = squares[kind[own]]
+                    before = found
+                    for k in range(own + 1, n):
+                        u, v, w = xs[k] - x, ys[k] - y, zs[k] - z
+                        ends[found, 1] = slots[k]
+                        vectors[found, 0], vectors[found, 1], vectors[found, 2] = u, v, w
+                        found += u * u + v * v + w * w < limits[kind[k]]
+                    for pair in range(before, found):
+                        ends[pair, 0] = slots[own]
     return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _from_both_ends(
+    ends: npt.NDArray[np.int32], half: FloatArray, who: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], FloatArray, FloatArray, npt.NDArray[np.int64]]:
+    """Each pair as both its atoms see it, sorted by the one that looks."""
+    n_pairs = 2 * len(ends)
+    offsets = np.zeros(len(who) + 1, dtype=np.int64)
+    for pair in range(len(ends)):
+        offsets[who[ends[pair, 0]] + 1] += 1
+        offsets[who[ends[pair, 1]] + 1] += 1
+    for atom in range(len(who)):
+        offsets[atom + 1] += offsets[atom]
+    filled = offsets[:-1].copy()
+    first, second = np.empty(n_pairs, dtype=np.int32), np.empty(n_pairs, dtype=np.int32)
+    vectors, distances = np.empty((n_pairs, 3)), np.empty(n_pairs)
+    for pair in range(len(ends)):
+        one, other = who[ends[pair, 0]], who[ends[pair, 1]]
+        x, y, z = half[pair, 0], half[pair, 1], half[pair, 2]
+        distance = np.sqrt(x * x + y * y + z * z)
+        k = filled[one]
+        filled[one] += 1
+        first[k], second[k], distances[k] = one, other, distance
+        vectors[k, 0], vectors[k, 1], vectors[k, 2] = x, y, z
+        k = filled[other]
+        filled[other] += 1
+        first[k], second[k], distances[k] = other, one, distance
+        vectors[k, 0], vectors[k, 1], vectors[k, 2] = -x, -y, -z
+    return first, second, vectors, distances, offsets
+
+
+@numba.njit(cache=True, nogil=True)
+def _fullest(starts: npt.NDArray[np.int64]) -> int:
+    """Most atoms in any cell."""
+    most = 0
+    for k in range(len(starts) - 1):
+        most = max(most, starts[k + 1] - starts[k])
+    return most

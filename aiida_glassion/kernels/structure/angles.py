@@ -14,6 +14,26 @@ from aiida_glassion.kernels.structure.neighbours import NeighbourList, check_typ
 
 FloatArray = npt.NDArray[np.float64]
 
+_BATCH = 1024
+"""Angles that are worked out together."""
+_DEGREES = 180.0 / np.pi
+_ARC_SINE = (
+    0.1666666666666665,
+    0.07500000000020764,
+    0.044642857103423646,
+    0.03038194736709848,
+    0.02237204763174451,
+    0.017355259955786323,
+    0.013929652902326633,
+    0.011875494382636922,
+    0.0078029494773533175,
+    0.01603551434914882,
+    -0.010749050339697808,
+    0.028169218060881414,
+)
+"""Polynomial P of z = s² with arcsin(s) = s + s z P(z) for s ≤ 1/2: interpolated at Chebyshev's points of 0 ≤ z ≤ 1/4,
+to 10⁻¹⁶."""
+
 
 @dataclass(frozen=True, eq=False)
 class AngleDistribution:
@@ -143,30 +163,70 @@ def _histograms(
     sums: FloatArray,
 ) -> None:
     """Fill the histograms, and the sums of the angles and of their squares, degrees, by kind of angle."""
-    n_bins = counts.shape[1]
-    per_degree = n_bins / 180.0
+    n_types = len(kinds)
     most = 0
     for atom in range(len(offsets) - 1):
         most = max(most, offsets[atom + 1] - offsets[atom])
-    units = np.empty((most, 3))
-    wanted = np.zeros(len(kinds), dtype=np.bool_)
-    for centre in range(len(kinds)):
+    x, y, z = np.empty(most), np.empty(most), np.empty(most)
+    ends = np.empty(most, dtype=np.int64)
+    room = _BATCH + most * most
+    cosines, of_kind = np.empty(room), np.empty(room, dtype=np.int64)
+    wanted = np.zeros(n_types, dtype=np.bool_)
+    for centre in range(n_types):
         wanted[centre] = kinds[centre].max() >= 0
+    found = 0
     for atom in range(len(offsets) - 1):
-        if not wanted[types[atom]]:
+        centre = types[atom]
+        if not wanted[centre]:
             continue
         start, number = offsets[atom], offsets[atom + 1] - offsets[atom]
         for i in range(number):
-            for axis in range(3):
-                units[i, axis] = vectors[start + i, axis] / distances[start + i]
-        for i in range(number):
-            ends = kinds[types[atom], types[neighbours[start + i]]]
-            for j in range(i + 1, number):
-                kind = ends[types[neighbours[start + j]]]
-                if kind < 0:
-                    continue
-                cosine = units[i, 0] * units[j, 0] + units[i, 1] * units[j, 1] + units[i, 2] * units[j, 2]
-                angle = np.degrees(np.arccos(min(1.0, max(-1.0, cosine))))
-                counts[kind, min(n_bins - 1, int(angle * per_degree))] += 1
-                sums[kind, 0] += angle
-                sums[kind, 1] += angle * angle
+            inverse = 1 / distances[start + i]
+            x[i] = vectors[start + i, 0] * inverse
+            y[i] = vectors[start + i, 1] * inverse
+            z[i] = vectors[start + i, 2] * inverse
+            ends[i] = types[neighbours[start + i]]
+        for i in range(1, number):
+            for j in range(i):
+                # what is not wanted is overwritten by the next: no branch
+                kind = kinds[centre, ends[i], ends[j]]
+                cosines[found] = x[i] * x[j] + y[i] * y[j] + z[i] * z[j]
+                of_kind[found] = kind
+                found += kind >= 0
+        if found >= _BATCH:
+            _count(cosines[:found], of_kind, counts, sums)
+            found = 0
+    _count(cosines[:found], of_kind, counts, sums)
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(
+    cosines: FloatArray, of_kind: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], sums: FloatArray
+) -> None:
+    """Turn cosines into angles, in place, and count them."""
+    _to_degrees(cosines)
+    n_bins = counts.shape[1]
+    per_degree = n_bins / 180.0
+    for i in range(len(cosines)):
+        angle, kind = cosines[i], of_kind[i]
+        counts[kind, min(n_bins - 1, int(angle * per_degree))] += 1
+        sums[kind, 0] += angle
+        sums[kind, 1] += angle * angle
+
+
+@numba.njit(cache=True, nogil=True, fastmath={'contract', 'nnan', 'nsz'})
+def _to_degrees(cosines: FloatArray) -> None:
+    """Arc cosines, degrees, in place: without a branch or a call, so that several are worked out at once."""
+    for i in range(len(cosines)):
+        cosine = cosines[i]
+        size = min(1.0, abs(cosine))
+        steep = size > 0.5
+        # arccos(x) = 2 arcsin(√((1 − x)/2)) where x is near 1
+        square = 0.5 - 0.5 * size if steep else size * size
+        p = _ARC_SINE[11]
+        for k in range(10, -1, -1):
+            p = p * square + _ARC_SINE[k]
+        sine = np.sqrt(square)
+        arc = (sine + sine * (square * p)) * _DEGREES
+        acute = 2 * arc if steep else 90.0 - arc
+        cosines[i] = acute if cosine >= 0 else 180.0 - acute

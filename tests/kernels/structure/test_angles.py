@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aiida_glassion.kernels.structure.angles import angle_distributions, bond_angles
-from aiida_glassion.kernels.structure.neighbours import neighbour_list
+from aiida_glassion.kernels.structure.neighbours import NeighbourList, neighbour_list
 
 TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
 
@@ -71,6 +71,23 @@ def test_against_brute_force_in_a_triclinic_cell(triple):
     np.testing.assert_array_equal(found.counts, np.histogram(expected, 36, (0, 180))[0])
     assert found.mean == pytest.approx(expected.mean())
     assert found.std == pytest.approx(expected.std())
+
+
+def test_angles_are_those_of_the_arc_cosine_to_rounding():
+    """Two bonds of each centre, at angles over the whole range and at the ones where the formula changes."""
+    wanted = np.concatenate([np.linspace(0.0, 180.0, 721)[1:], [1e-5, 60 - 1e-9, 60 + 1e-9, 120 - 1e-9, 180 - 1e-5]])
+    for angle in wanted:
+        turn = np.radians(angle)
+        vectors = np.array([[1.5, 0, 0], [1.4 * np.cos(turn), 1.4 * np.sin(turn), 0]])
+        distances = np.linalg.norm(vectors, axis=1)
+        bonds = NeighbourList(
+            np.zeros(2, np.int32), np.array([1, 2], np.int32), vectors, distances, np.array([0, 2, 2, 2], np.int64)
+        )
+        found = bond_angles(bonds, np.array([0, 1, 1]), 1, 0, 1)
+        cosine = np.clip(vectors[0] @ vectors[1] / distances.prod(), -1, 1)
+        # an arc cosine near 1 magnifies the rounding of the cosine
+        least = 1e-12 + np.degrees(4e-16 / max(np.sin(turn), 2e-8))
+        assert found.mean == pytest.approx(np.degrees(np.arccos(cosine)), abs=least)
 
 
 def test_directions_without_correlation_are_flat_per_solid_angle():
