@@ -11,8 +11,8 @@ import yaml
 
 _NAMED_BY_USER = ('cutoffs', 'magnetic_moments')
 """Keys below which any key goes, e.g. elements or pairs of elements."""
-_CHECKED_ELSEWHERE = ('parameters', 'kwargs')
-"""Keys below which, at any depth, any key goes, because another program checks them."""
+_CHECKED_ELSEWHERE = ('parameters', 'kwargs', 'analyses')
+"""Keys below which, at any depth, any key goes, because another program checks them; null leaves one out."""
 
 
 def _content(workchain: str) -> dict[str, Any]:
@@ -50,9 +50,10 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any], path: str = '') -
         if key not in base and not _is_free(path.rstrip('.').split('.')):
             raise ValueError(f'{path}{key} is not a setting{nearest(key, base)}')
         inner = base.get(key)
-        if isinstance(inner, Mapping) and not isinstance(value, Mapping):
+        left_out = value is None and _is_free(path.rstrip('.').split('.'))
+        if isinstance(inner, Mapping) and not isinstance(value, Mapping) and not left_out:
             raise ValueError(f'{path}{key}: {value!r} given, expected settings by name: {sorted(inner)}')
-        merged[key] = merge(inner, value, f'{path}{key}.') if isinstance(inner, Mapping) else value
+        merged[key] = merge(inner, value, f'{path}{key}.') if isinstance(inner, Mapping) and not left_out else value
     return merged
 
 
