@@ -1,0 +1,1 @@
+"""How glass answers to strain: elasticity, tension, fracture, and what atoms and bonds do meanwhile."""
