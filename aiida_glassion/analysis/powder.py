@@ -11,7 +11,7 @@ from pydantic import Field
 from aiida_glassion.analysis.base import Analysis, AnalysisSettings
 from aiida_glassion.analysis.result import Curve, Result
 from aiida_glassion.analysis.system import Chunk, System
-from aiida_glassion.kernels.scattering.blocks import error_of_blocks
+from aiida_glassion.kernels.block_sums import error_of_blocks
 from aiida_glassion.kernels.scattering.diffraction import momentum_transfer, polarisation, smoothed_shells
 from aiida_glassion.kernels.scattering.sums import Recipe, StructureFactorSums
 from aiida_glassion.kernels.scattering.tables import XRAY_TABLE, form_factors

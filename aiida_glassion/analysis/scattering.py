@@ -12,7 +12,7 @@ from aiida_glassion.analysis.base import Analysis, AnalysisSettings
 from aiida_glassion.analysis.experiment import Experiment, Radiation, match
 from aiida_glassion.analysis.result import Curve, Result
 from aiida_glassion.analysis.system import Chunk, System
-from aiida_glassion.kernels.scattering.blocks import error_of_blocks
+from aiida_glassion.kernels.block_sums import error_of_blocks
 from aiida_glassion.kernels.scattering.peaks import DiffractionPeak, first_sharp_peak
 from aiida_glassion.kernels.scattering.sums import Method, Recipe, StructureFactors, StructureFactorSums
 from aiida_glassion.kernels.scattering.tables import (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -66,16 +68,28 @@ class BlockSums:
         self._full = [wider(values) for values in self._full]
         self._open = None if self._open is None else wider(self._open)
 
-    def mean(self) -> FloatArray:
-        """Mean over all frames.
+    def blocks(self) -> list[FloatArray]:
+        """Sum over each full block, all of :attr:`block_size` frames; frames that fill none are left out."""
+        return list(self._full)
+
+    def total(self) -> FloatArray:
+        """Sum over all frames.
 
         :raises ValueError: no frame was added.
         """
         if not self.n:
             raise ValueError('no frame was added')
         parts = [*self._full, *([] if self._open is None else [self._open])]
-        total: FloatArray = sum(parts[1:], start=parts[0]) / self.n
+        total: FloatArray = sum(parts, start=np.zeros_like(parts[0]))
         return total
+
+    def mean(self) -> FloatArray:
+        """Mean over all frames.
+
+        :raises ValueError: no frame was added.
+        """
+        mean: FloatArray = self.total() / self.n
+        return mean
 
     def error(self) -> FloatArray | None:
         """Standard error of the mean from the spread of the full blocks; None with fewer than two.
@@ -90,3 +104,22 @@ class BlockSums:
         weight = np.sqrt(self.n / self._size)
         error: FloatArray = deviations / weight
         return error
+
+
+def error_of_blocks(values: npt.NDArray[np.floating[Any]]) -> FloatArray | None:
+    """Standard error of the mean over blocks, NaN where fewer than two blocks have a value.
+
+    For what is worked out of the sums of each block; of the sums themselves: :meth:`BlockSums.error`.
+
+    :param values: (n_blocks, ...), NaN where a block has none.
+    :returns: (...), or None with fewer than two blocks.
+    """
+    if len(values) < 2:
+        return None
+    known = np.isfinite(values)
+    n = known.sum(axis=0)
+    enough = np.where(n > 1, n, 2)
+    mean = np.where(known, values, 0.0).sum(axis=0) / enough
+    squares = np.where(known, values - mean, 0.0) ** 2
+    error: FloatArray = np.where(n > 1, np.sqrt(squares.sum(axis=0) / (enough - 1) / enough), np.nan)
+    return error

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from aiida_glassion.kernels.scattering.blocks import BlockSums, Sums
+from aiida_glassion.kernels.block_sums import BlockSums
 from aiida_glassion.kernels.scattering.direct import shell_sums
 from aiida_glassion.kernels.scattering.transform import Window, rdf_transform, window_function
 from aiida_glassion.kernels.scattering.weights import faber_ziman_from_products
@@ -17,6 +17,7 @@ from aiida_glassion.kernels.structure.rdf import partial_rdfs
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
+Sums = Mapping[str, FloatArray]
 Method = Literal['joined', 'transform', 'direct']
 
 
@@ -132,7 +133,7 @@ class StructureFactorSums:
         if absent:
             raise ValueError(f'elements: no atom of {", ".join(absent)}')
         self.fractions = counts / counts.sum()
-        self._sums = BlockSums()
+        self._sums: dict[str, BlockSums] = {}
         self._least_q = np.inf
         n_bins = max(2, round(recipe.r_max / recipe.r_step))
         self._edges = np.linspace(0.0, recipe.r_max, n_bins + 1)
@@ -158,14 +159,20 @@ class StructureFactorSums:
             shells = shell_sums(positions, cell, self.types, n_types, recipe.join, n_shells, *limits)
             frame |= {'products': shells.products, 'q': shells.q, 'counts': shells.counts}
         self._least_q = min(self._least_q, 2 * np.pi * float(np.linalg.norm(np.linalg.inv(cell), axis=0).min()))
-        self._sums.add(frame)
+        for name, values in frame.items():
+            self._sums.setdefault(name, BlockSums()).add(values)
 
     def result(self) -> StructureFactors:
         """Averages over all frames.
 
         :raises ValueError: no frame was added, or no wave vector lies within q_max.
         """
-        recipe, total = self.recipe, self._sums.total()
+        if not self._sums:
+            raise ValueError('no frame was added')
+        recipe = self.recipe
+        total = {name: sums.total() for name, sums in self._sums.items()}
+        full = zip(*(sums.blocks() for sums in self._sums.values()), strict=True)
+        by_block: list[Sums] = [dict(zip(self._sums, values, strict=True)) for values in full]
         shells = np.flatnonzero(total['counts']) if recipe.n_shells else np.empty(0, dtype=int)
         n_steps = round((recipe.q_max - recipe.join) / recipe.q_step)
         beyond = np.linspace(recipe.join, recipe.q_max, n_steps + 1)[1:] if n_steps > 0 else np.empty(0)
@@ -178,7 +185,7 @@ class StructureFactorSums:
                 f'q_max: {recipe.q_max:g} Å⁻¹, the shortest wave vector of the cell is {self._least_q:.3g} Å⁻¹'
             )
         partials = self._partials(total, shells, matrix)
-        blocks = [self._partials(block, shells, matrix) for block in self._sums.blocks()]
+        blocks = [self._partials(block, shells, matrix) for block in by_block]
         n_vectors = np.concatenate([total['counts'][shells] / total['frames'] if len(shells) else near, 0 * beyond])
         transformed = recipe.method != 'direct'
         none = np.empty((len(self.elements), len(self.elements), 0))
@@ -190,11 +197,11 @@ class StructureFactorSums:
             elements=self.elements,
             fractions=self.fractions,
             density=float(total['density'] / total['frames']),
-            n_frames=self._sums.n_frames,
+            n_frames=self._sums['frames'].n,
             recipe=recipe,
             r=(self._edges[1:] + self._edges[:-1]) / 2 if transformed else np.empty(0),
             g=total['g'] / total['frames'] if transformed else none,
-            g_blocks=np.array([block['g'] / block['frames'] if transformed else none for block in self._sums.blocks()]),
+            g_blocks=np.array([block['g'] / block['frames'] if transformed else none for block in by_block]),
             least_q=self._least_q,
         )
 

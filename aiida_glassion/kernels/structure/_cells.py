@@ -60,7 +60,8 @@ def neighbours_by_cells(
         ends, vectors = np.empty((room, 2), dtype=np.int32), np.empty((room, 3))
         found = _pairs(ordered, starts, kinds, shape, cell, squares, ends, vectors)
         if found >= 0:
-            return _from_both_ends(ends[:found], vectors[:found], who)
+            both: Found = _from_both_ends(ends[:found], vectors[:found], who)
+            return both
         room *= 2
 
 
