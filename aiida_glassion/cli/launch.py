@@ -13,6 +13,10 @@ LAUNCHERS: dict[str, tuple[str, str]] = {
     'label': ('aiida_glassion.cli.launch_label:label', 'Energies, forces and virials of frames, by any engine.'),
     'train': ('aiida_glassion.cli.launch_train:train', 'A committee of models from labelled frames.'),
     'analysis': ('aiida_glassion.cli.launch_analysis:analysis', 'The structure of a trajectory, where it lies.'),
+    'diffusion-sweep': (
+        'aiida_glassion.cli.launch_diffusion_sweep:diffusion_sweep',
+        'Diffusion, conductivity and their energies of activation, of glasses over temperatures.',
+    ),
     'active-learning': (
         'aiida_glassion.cli.launch_active_learning:active_learning',
         'A potential by a loop that decides by itself, from one study file.',

@@ -98,9 +98,10 @@ def elements_of(given: Mapping[str, Any]) -> Sequence[str]:
     return list(parse_composition(given['composition']).elements)
 
 
-def potential_of(given: Mapping[str, Any]) -> tuple[Any, list[str]]:
+def potential_of(given: Mapping[str, Any], elements: Sequence[str] | None = None) -> tuple[Any, list[str]]:
     """Node of the potential, not stored if new, and what it warns of.
 
+    :param elements: what it must cover; None: those of what is to be melted.
     :raises ValueError: none was chosen, it is unknown, or it lacks an element.
     """
     from pathlib import Path
@@ -108,7 +109,7 @@ def potential_of(given: Mapping[str, Any]) -> tuple[Any, list[str]]:
     from aiida_glassion.cli import launch_plan
     from aiida_glassion.data.potential import PotentialData
 
-    name, elements = given['potential'], elements_of(given)
+    name, elements = given['potential'], elements_of(given) if elements is None else elements
     valences = {element: value for element, value in given['valences']}
     if name is None:
         name = launch_plan.choose_potential(elements)
@@ -180,9 +181,10 @@ def oxidation_of(given: Mapping[str, Any]) -> dict[str, float]:
     return {element: float(value) for element, value in given['oxidation']}
 
 
-def read_configuration(where: str) -> Any:
+def read_configuration(where: str, option: str = '--configuration') -> Any:
     """Frames of a file or node; the last frame of several.
 
+    :param option: what it was given as.
     :raises GlassionError: there is none, or it cannot be read.
     """
     from pathlib import Path
@@ -190,10 +192,10 @@ def read_configuration(where: str) -> Any:
     from aiida_glassion.frames import Frames
 
     if where.isdigit():
-        return configuration_node(where)[1]
+        return configuration_node(where, option)[1]
     path = Path(where)
     if not path.is_file():
-        raise GlassionError(f'--configuration: there is no file {where}.', exit_code=2)
+        raise GlassionError(f'{option}: there is no file {where}.', exit_code=2)
     try:
         if path.suffix in ('.data', '.lmp', '.lammps') or path.name.startswith('data.'):
             from aiida_glassion.formats.lammps.data import read_data
@@ -203,12 +205,13 @@ def read_configuration(where: str) -> Any:
 
         return Frames.from_ase(ase.io.read(path))
     except Exception as error:  # every reader of ASE has errors of its own
-        raise GlassionError(f'--configuration: {where} cannot be read: {error}', exit_code=2) from None
+        raise GlassionError(f'{option}: {where} cannot be read: {error}', exit_code=2) from None
 
 
-def configuration_node(identifier: str) -> tuple[Any, Any]:
+def configuration_node(identifier: str, option: str = '--configuration') -> tuple[Any, Any]:
     """Node that holds a configuration, and its frames.
 
+    :param option: what it was given as.
     :raises GlassionError: no such node, or one without atoms.
     """
     from aiida.common.exceptions import NotExistent
@@ -220,7 +223,7 @@ def configuration_node(identifier: str) -> tuple[Any, Any]:
         node = load_node(identifier)
         return node, as_frames(node)
     except (NotExistent, TypeError, ValueError) as error:
-        raise GlassionError(f'--configuration: {error}', exit_code=2) from None
+        raise GlassionError(f'{option}: {error}', exit_code=2) from None
 
 
 def code_of(label: str, option: str, plugin: str, also: Sequence[str] = ()) -> Any:
