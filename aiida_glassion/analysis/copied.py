@@ -86,18 +86,12 @@ def read_copied(folder: Path) -> Frames | None:
         return None
     try:
         about = json.loads(described.read_text(encoding='utf-8'))
-        symbols, pbc = tuple(map(str, about['symbols'])), about['pbc']
+        symbols, (a, b, c) = tuple(map(str, about['symbols'])), map(bool, about['pbc'])
         record = _record(len(symbols))
         found = np.fromfile(path, record, path.stat().st_size // record.itemsize)
+        if not len(found):
+            return None
+        times = found['time'].copy() if np.isfinite(found['time']).all() else None
+        return Frames(symbols, found['positions'].copy(), found['cell'].copy(), (a, b, c), times=times)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f'{COPIED}: cannot be read: {type(error).__name__}: {error}') from None
-    if not len(found):
-        return None
-    times = found['time'].copy()
-    return Frames(
-        symbols,
-        found['positions'].copy(),
-        found['cell'].copy(),
-        tuple(pbc),
-        times=times if np.isfinite(times).all() else None,
-    )
