@@ -44,6 +44,18 @@ E2_PER_EV_ANGSTROM_PS_TO_S_PER_CM: float = constants.e / (1e-10 * 1e-12) * 1e-2
 EV_PER_ANGSTROM3_TO_GPA: float = constants.e * 1e30 * 1e-9
 """Energy density eV/Å³ to GPa (160.22)."""
 
+EV_PER_ANGSTROM2_TO_J_PER_M2: float = constants.e * 1e20
+"""Energy of a surface, eV/Å² to J/m² (16.02)."""
+
+GPA_TO_J_PER_M3: float = 1e9
+"""Energy density under a stress–strain curve, GPa to J/m³."""
+
+GPA_ANGSTROM_TO_J_PER_M2: float = 1e9 * 1e-10
+"""Work per area, stress in GPa over a length in Å to J/m² (0.1)."""
+
+PER_PS_TO_PER_S: float = 1e12
+"""Rate, 1/ps to 1/s."""
+
 COULOMB_EV_ANGSTROM: float = constants.e / (4 * constants.pi * constants.epsilon_0) * 1e10
 """Coulomb energy of two unit charges one ångström apart, eV (14.3996)."""
 
