@@ -91,11 +91,12 @@ def nodes(identifier: str, profile: str | None) -> list[tuple[str, FrameSource]]
 
 
 def _source(node: Any) -> FrameSource:
-    from aiida_glassion.analysis.sources import of_frames
-    from aiida_glassion.data.frames import as_frames
+    """All frames of a node, as the job and the calcfunction read them."""
+    from aiida_glassion.functions.analysis import node_source
 
     try:
-        frames = as_frames(node)
+        source = node_source(node)
     except (TypeError, ValueError) as error:
         raise GlassionError(f'node {node.pk}: {error}', exit_code=2) from None
-    return of_frames(frames, name=f'node {node.pk}')
+    source.name = f'node {node.pk}'
+    return source

@@ -168,7 +168,7 @@ def test_an_element_without_a_scattering_length(lines, tmp_path):
 
 def test_a_wrapped_dump_without_elements(tmp_path):
     path = tmp_path / 'wrapped.lammpstrj'
-    head = 'ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS pp pp pp\n0 10\n0 10\n0 10\n'
+    head = 'ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS xy xz yz pp pp pp\n0 10\n0 10\n0 10\n'
     path.write_text(head + 'ITEM: ATOMS id type x y z\n1 1 1 1 1\n2 2 9.5 1 1\n')
     assert '--species 1=Na,2=O' in run(path, '--what', 'rdf', status=2)
     said = run(path, '--what', 'rdf', '--species', '1=Na,2=O', '--r-max', '4')
@@ -284,3 +284,31 @@ def test_nodes_and_what_a_study_left(aiida_profile_clean, monkeypatch, localhost
     remote = orm.RemoteData(remote_path='/scratch', computer=localhost).store()
     assert f'glassion launch analysis {remote.pk} --code python@{localhost.label}' in run(str(remote.pk), status=2)
     assert 'There is no node 987654' in run('987654', status=2)
+
+
+def test_all_frames_of_a_lammps_trajectory(aiida_profile_clean, monkeypatch):
+    import io
+
+    from aiida_lammps.data.trajectory import LammpsTrajectory
+
+    from aiida_glassion.cli import profile
+
+    monkeypatch.setattr(profile, 'load', lambda name=None: None)
+    frames = open_source(GLASS).read(range(5))
+    dump = io.StringIO()
+    for step in range(frames.n_frames):
+        dump.write(f'ITEM: TIMESTEP\n{1000 * step}\nITEM: NUMBER OF ATOMS\n{frames.n_atoms}\n')
+        dump.write('ITEM: BOX BOUNDS xy xz yz pp pp pp\n')
+        dump.write(''.join(f'0.0 {float(frames.cells[step, axis, axis])!r} 0.0\n' for axis in range(3)))
+        dump.write('ITEM: ATOMS id type element x y z\n')
+        for atom, (symbol, place) in enumerate(zip(frames.symbols, frames.positions[step], strict=True)):
+            dump.write(f'{atom + 1} 1 {symbol} ' + ' '.join(f'{x:.8f}' for x in place) + '\n')
+    dump.seek(0)
+    node = LammpsTrajectory(dump).store()
+    wanted = json.loads(run(GLASS, '--what', 'coordination', '--frames', '1::2', '--cutoff', 'Si-O=2.2', '--json'))
+    said = json.loads(run(str(node.pk), '--what', 'coordination', '--frames', '1::2', '--cutoff', 'Si-O=2.2', '--json'))
+    of_file, of_node = wanted['trajectories']['glass_1.extxyz'], said['trajectories'][f'LammpsTrajectory {node.pk}']
+    assert of_node['n_frames'] == of_file['n_frames'] == 2
+    pairs = [each['analyses']['coordination']['numbers']['coordination']['Na-O'] for each in (of_node, of_file)]
+    assert pairs[0]['mean']['mean'] == pytest.approx(pairs[1]['mean']['mean'], abs=1e-4)
+    assert json.loads(run(str(node.pk), '--what', 'rdf', '--json'))['trajectories'].popitem()[1]['n_frames'] == 5
