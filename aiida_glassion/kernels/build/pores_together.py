@@ -1,4 +1,4 @@
-"""Regions of a periodic cell, several together: how far from the nearest surface, and how much of the cell they fill."""
+"""Several regions of a periodic cell together: how far from the nearest surface, how much of the cell they fill."""
 
 from __future__ import annotations
 
