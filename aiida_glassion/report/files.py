@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from aiida import orm
 from aiida_glassion.report.active_learning import LOOP
 from aiida_glassion.report.active_learning_files import write_loop_report
 from aiida_glassion.report.analysis_node import ANALYSIS, write_analysis_report
+from aiida_glassion.report.diffusion_files import write_sweep_report
+from aiida_glassion.report.diffusion_node import POINT, SWEEP
 from aiida_glassion.report.folder import ReportFolder, safe_name
 from aiida_glassion.report.markup import Figure
 from aiida_glassion.report.page import warnings_of, write_page
@@ -24,14 +26,19 @@ from aiida_glassion.report.training import TRAINING
 from aiida_glassion.report.training_files import write_training_report
 
 
-def write_report(node: orm.ProcessNode, directory: Path) -> list[Path]:
+def write_report(node: orm.ProcessNode, directory: Path, literature: Sequence[Path] = ()) -> list[Path]:
     """Write the whole report of a study.
 
     :param node: the study.
     :param directory: made if it is not there; files of the same names are replaced.
+    :param literature: files of published D or σ, for the figures of a diffusion sweep.
     :returns: what was written, the page first.
-    :raises ValueError: a kind of node that has no report.
+    :raises ValueError: a kind of node that has no report, or none with literature; a file that is no such table.
     """
+    if getattr(node, 'process_label', None) in (SWEEP, POINT):
+        return write_sweep_report(node, directory, literature)
+    if literature:
+        raise ValueError(f'node {node.pk} is no {SWEEP}: only the report of one has literature beside it')
     if getattr(node, 'process_label', None) == TRAINING:
         return write_training_report(node, directory)
     if getattr(node, 'process_label', None) == LOOP:
