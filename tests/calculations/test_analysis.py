@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from aiida_glassion.analysis.sources import open_source
 from aiida_glassion.calculations.analysis import AnalysisCalculation
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.frames import Frames
-from aiida_glassion.functions.analysis import analyse_frames, node_source, request_node
+from aiida_glassion.functions.analysis import analyse_frames, analyse_segments, node_source, request_node
 
 FRAMES = Frames.from_ase([bulk('NaCl', 'rocksalt', a=a, cubic=True) for a in (5.6, 5.7)])
 
@@ -107,6 +108,94 @@ def test_what_cannot_be_done_is_refused_before(prepare, localhost, aiida_compute
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             prepare(**inputs)
+
+
+PART = {'remote': 'run_00', 'file': 'stage_00.bin', 'time': 0.0, 'timestep': 1e-3, 'until': None}
+
+
+def test_parts_stay_where_they_are_and_reach_no_shell(prepare, localhost):
+    remotes = {
+        f'run_{index:02d}': orm.RemoteData(computer=localhost, remote_path=f'/scratch/{index}').store()
+        for index in range(2)
+    }
+    odd = "$(touch owned); 'a b'.bin"
+    parts = [{**PART, 'until': 900}, {**PART, 'remote': 'run_01', 'file': odd, 'time': 3}]
+    job, folder, info = prepare(remotes=remotes, parts=parts, species={'1': 'Na', '2': 'Cl'}, copy_every=20)
+    assert job['folders'] == {'run_00': '/scratch/0', 'run_01': '/scratch/1'}
+    assert job['parts'] == [parts[0], {**parts[1], 'time': 3.0}]
+    assert 'files' not in job
+    assert job['copy_every'] == 20
+    assert not any(info.get(name) for name in ('local_copy_list', 'remote_copy_list', 'remote_symlink_list'))
+    assert info.codes_info[0].cmdline_params == ['-m', 'aiida_glassion.analysis', 'request.json']
+    assert {'copied.bin', 'copied.json'} <= set(info.retrieve_temporary_list)
+    assert not any('touch' in str(entry) for entry in (*info.retrieve_list, *info.retrieve_temporary_list))
+    assert [path.name for path in folder.iterdir()] == ['request.json']
+    _, _, info = prepare(remotes={'run_00': remotes['run_00']}, parts=parts[:1])
+    assert 'copied.bin' not in info.retrieve_temporary_list
+
+
+def test_parts_that_cannot_be_read_are_refused_before(prepare, localhost, aiida_computer_local):
+    data = FramesData(frames=FRAMES).store()
+    here = orm.RemoteData(computer=localhost, remote_path='/scratch').store()
+    elsewhere = orm.RemoteData(computer=aiida_computer_local(label='elsewhere'), remote_path='/scratch').store()
+    remotes = {'run_00': here}
+    for inputs, message in (
+        ({'parts': [PART]}, "parts: remote 'run_00' is not in `remotes`, which holds nothing"),
+        (
+            {'parts': [{**PART, 'remote': 'b'}], 'remotes': remotes},
+            "'b' is not in `remotes`, which holds run_00",
+        ),
+        ({'parts': [PART], 'remotes': {**remotes, 'more': here}}, "remotes: 'more' is named by no part"),
+        ({'parts': [PART], 'remotes': {'run_00': elsewhere}}, 'remotes.run_00: lies on elsewhere, the code on'),
+        ({'parts': [PART], 'remotes': remotes, 'frames': data}, 'frames and parts given, expected exactly one'),
+        ({'parts': [PART], 'remotes': remotes, 'remote': here, 'files': ['a']}, 'remote and parts given'),
+        ({'frames': data, 'remotes': remotes}, 'remotes: given together with frames; they are the folders of `parts`'),
+        ({'parts': [PART], 'remotes': remotes, 'files': ['a']}, 'files: given together with parts'),
+        ({'parts': [PART], 'remotes': remotes, 'format': 'extxyz'}, "format: 'extxyz', but parts are LAMMPS dumps"),
+        ({'parts': [], 'remotes': remotes}, 'parts: [], expected a list of dictionaries'),
+        ({'parts': [{**PART, 'file': '../a.bin'}], 'remotes': remotes}, "parts[0]: file is '../a.bin', expected"),
+        ({'parts': [{**PART, 'timestep': -1}], 'remotes': remotes}, 'parts[0]: timestep is -1'),
+        ({'frames': data, 'copy_every': 0}, 'copy_every: 0, expected a whole number of frames, from 1'),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            prepare(**inputs)
+
+
+def walk(n_frames: int, seed: int = 4) -> Frames:
+    """A random walk of 64 atoms, a frame every 0.1 ps."""
+    random = np.random.default_rng(seed)
+    start = bulk('NaCl', 'rocksalt', a=5.64, cubic=True).repeat(2)
+    steps = random.normal(0, 0.3, (n_frames - 1, 64, 3))
+    positions = start.positions + np.concatenate([np.zeros((1, 64, 3)), np.cumsum(steps, axis=0)])
+    cells = np.tile(start.cell.array, (n_frames, 1, 1))
+    return Frames(tuple(start.get_chemical_symbols()), positions, cells, times=np.arange(n_frames) * 0.1)
+
+
+def test_segments_are_analysed_as_one(aiida_profile):
+    settings = {'ions': ['Na'], 'reference': [], 'unwrap': 'trust'}
+    request = request_node({'analyses': {'diffusion': settings, 'dynamics': settings}})
+    whole = walk(201)
+    pieces = {'b': whole[:81], 'c': whole[80:121], 'd': whole[120:]}
+    nodes = {name: FramesData(frames=replace(piece, times=piece.times + 7.0)) for name, piece in pieces.items()}
+    expected, _ = analyse_frames.run_get_node(request, FramesData(frames=whole))
+    found, node = analyse_segments.run_get_node(request, orm.List([0.0, 8.0, 12.0]), **nodes)
+    assert node.is_finished_ok, node.exit_message
+    assert found['numbers']['n_frames'] == 201
+    for name in expected['curves'].get_arraynames():
+        a, b = (outputs['curves'].get_array(name) for outputs in (found, expected))
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12, err_msg=name)
+    for starts, words in (
+        ([0.0, 8.0], 'starts: 2 times for 3 segments'),
+        ([0.0, 6.0, 12.0], 'c: its first frame is at 6 ps, but b goes on to 8 ps'),
+        ([0.0, 9.0, 13.0], 'b: its last whole frame that counts is at 8 ps, the next one, of c, at 9 ps'),
+        ([0.0, 'soon', 12.0], 'could not convert'),
+    ):
+        _, node = analyse_segments.run_get_node(request, orm.List(starts), **nodes)
+        assert node.exit_status == 330
+        assert words in node.exit_message
+    nodes['c'] = FramesData(frames=replace(pieces['c'], times=None))
+    _, node = analyse_segments.run_get_node(request, orm.List([0.0, 8.0, 12.0]), **nodes)
+    assert (node.exit_status, 'c holds no times' in node.exit_message) == (330, True)
 
 
 def test_one_request_has_one_hash(aiida_profile):

@@ -42,6 +42,7 @@ REQUEST = {
         'flexibility': {**_MOTION, 'window': 0.4},
     }
 }
+LAMMPS = Path(__file__).parent.parent / 'fixtures' / 'lammps'
 _LONG = {'kind': 'hold', 'name': 'long', 'ensemble': 'nve', 'temperature': 900}
 
 
@@ -204,3 +205,14 @@ def test_a_tilted_cell_goes_on_where_it_was(lmp_code, python_code):
     outputs, job = analyse(python_code, segments, species_of(node), request)
     assert job.is_finished_ok, job.exit_message
     assert_same(outputs, whole)
+
+
+def test_a_part_that_is_gone_is_named_by_the_job(python_code, localhost):
+    beside = orm.RemoteData(computer=localhost, remote_path=str(LAMMPS)).store()
+    begun = {'remote': 'here', 'file': 'ortho.bin', 'time': 0.0, 'timestep': 1e-3}
+    segments = [({'here': beside}, [begun, {**begun, 'file': 'gone.bin', 'time': 1.0}])]
+    outputs, node = analyse(python_code, segments, {'1': 'Si', '2': 'O'}, {'analyses': {'rdf': {}}})
+    assert node.exit_status == 310, node.exit_message
+    assert 'part here/gone.bin' in node.exit_message
+    assert 'there is no such file' in node.exit_message
+    assert 'numbers' not in outputs

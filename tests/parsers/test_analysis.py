@@ -29,11 +29,13 @@ def outcome() -> Outcome:
 def parse(aiida_profile, localhost, tmp_path):
     """Parse files as if they had been retrieved; returns outputs, exit status and message."""
 
-    def run(outcome: Outcome | None = None, spoil=None, **files: str | dict):
+    def run(outcome: Outcome | None = None, spoil=None, copied: bytes | None = None, **files: str | dict):
         node = orm.CalcJobNode(computer=localhost, process_type='aiida.calculations:glassion.analysis')
         node.set_options(
             {'resources': {'num_machines': 1}, 'output_filename': 'analysis.out', 'scheduler_stderr': '_err.txt'}
         )
+        if copied is not None:
+            node.base.links.add_incoming(orm.Int(2).store(), LinkType.INPUT_CALC, 'copy_every')
         node.store()
         retrieved = orm.FolderData()
         for name, content in files.items():
@@ -45,6 +47,9 @@ def parse(aiida_profile, localhost, tmp_path):
         folder.mkdir(exist_ok=True)
         if outcome is not None:
             store.write(outcome, folder / 'outcome', csv=False)
+        if copied:
+            (folder / 'copied.bin').write_bytes(copied)
+            (folder / 'copied.json').write_text(json.dumps({'symbols': ['Na', 'Cl'], 'pbc': [True] * 3}))
         if spoil is not None:
             spoil(folder / 'outcome')
         outputs, calcfunction = AnalysisParser.parse_from_node(node, retrieved_temporary_folder=str(folder))
@@ -72,6 +77,39 @@ def test_a_whole_outcome(parse, outcome):
     np.testing.assert_array_equal(
         outputs['curves'].get_array('rdf__g_O_Si__error'), outcome.results['rdf'].curves['g_O_Si'].error
     )
+
+
+def copies(n_frames: int) -> bytes:
+    """Frames of two atoms as the job writes them."""
+    form = np.dtype([('time', '<f8'), ('cell', '<f8', (3, 3)), ('positions', '<f4', (2, 3))])
+    records = np.zeros(n_frames, form)
+    records['time'], records['cell'], records['positions'] = np.arange(n_frames), np.eye(3) * 5, 1.5
+    return records.tobytes()
+
+
+def test_frames_that_were_copied_come_home(parse, outcome):
+    outputs, status, _ = parse(outcome, copied=copies(3), run__json=RUN)
+    assert status == 0
+    frames = outputs['copied'].frames
+    assert (frames.n_frames, frames.symbols, frames.positions.dtype) == (3, ('Na', 'Cl'), np.float32)
+    np.testing.assert_array_equal(frames.times, [0, 1, 2])
+
+
+def test_of_a_job_that_was_killed_the_whole_copies_are_kept(parse, outcome):
+    outputs, status, _ = parse(None, copied=copies(2))
+    assert (status, outputs['copied'].n_frames) == (302, 2)
+    outputs, status, _ = parse(changed(outcome, n_requested=9), copied=copies(3)[:-7])
+    assert (status, outputs['copied'].n_frames) == (304, 2)
+
+
+@pytest.mark.parametrize(
+    ('content', 'words'), [(b'', 'copied.bin holds no frame'), (b'\xff' * 1000, 'cannot be read'), (b'1', 'no frame')]
+)
+def test_copies_that_are_none_are_told_and_the_results_kept(parse, outcome, content, words):
+    outputs, status, message = parse(outcome, copied=content, run__json=RUN)
+    assert (status, 'copied' in outputs) == (304, False)
+    assert words in message
+    assert 'curves' in outputs
 
 
 def test_some_that_failed(parse, outcome):
