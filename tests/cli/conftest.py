@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from programs import end_all, run
 
 Run = Callable[..., 'subprocess.CompletedProcess[str]']
 
@@ -20,15 +21,7 @@ def command(home: Path, *arguments: str, **environment: str) -> subprocess.Compl
     for name in ('GLASSION_PROFILE', 'GLASSION_DEBUG'):
         if name not in environment:
             settings.pop(name, None)
-    return subprocess.run(
-        [str(program), *arguments[1:]],
-        env=settings,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=180,
-        check=False,
-    )
+    return run([program, *arguments[1:]], settings, check=False, limit=300, home=home)
 
 
 @pytest.fixture(scope='session')
@@ -38,9 +31,10 @@ def run_in() -> Run:
 
 
 @pytest.fixture
-def glassion(tmp_path: Path) -> Run:
-    """The command in an empty AiiDA home."""
-    return lambda *arguments, **environment: command(tmp_path, 'glassion', *arguments, **environment)
+def glassion(tmp_path: Path) -> Iterator[Run]:
+    """The command in an empty AiiDA home; a daemon that a test left there is ended."""
+    yield lambda *arguments, **environment: command(tmp_path, 'glassion', *arguments, **environment)
+    end_all(tmp_path)
 
 
 @pytest.fixture(scope='session')

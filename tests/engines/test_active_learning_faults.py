@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from programs import end_all, processes_of, run, wait_for
 
 pytestmark = pytest.mark.engine
 
@@ -64,21 +62,20 @@ def home(tmp_path):
     """An AiiDA home of its own with a daemon, which is stopped in the end."""
     path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     environment = {**os.environ, 'AIIDA_PATH': str(tmp_path), 'OMP_NUM_THREADS': '1', 'PATH': path}
-    verdi(environment, 'presto', '-n', '--profile-name', 'faults')
-    for name, value in (('runner.poll.interval', '1'), ('caching.default_enabled', 'true')):
-        verdi(environment, 'config', 'set', name, value)
-    verdi(environment, 'daemon', 'start', '1')
-    yield environment
-    verdi(environment, 'daemon', 'stop', check=False)
-    for process in processes_of(str(tmp_path), 'daemon'):
-        os.kill(process, signal.SIGKILL)
+    try:
+        verdi(environment, 'presto', '-n', '--profile-name', 'faults')
+        for name, value in (('runner.poll.interval', '1'), ('caching.default_enabled', 'true')):
+            verdi(environment, 'config', 'set', name, value)
+        verdi(environment, 'daemon', 'start', '1')
+        yield environment
+        verdi(environment, 'daemon', 'stop', check=False)
+    finally:
+        end_all(tmp_path)
 
 
 def verdi(environment, *arguments, check=True):
     command = [Path(sys.executable).parent / 'verdi', *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 or not check, f'verdi {" ".join(arguments)}\n{done.stdout}\n{done.stderr}'
-    return done.stdout
+    return run(command, environment, check=check, home=Path(environment['AIIDA_PATH'])).stdout
 
 
 def call(environment, tmp_path, script, *arguments):
@@ -88,50 +85,31 @@ def call(environment, tmp_path, script, *arguments):
     return verdi(environment, 'run', str(path), *map(str, arguments)).splitlines()[-1]
 
 
-def processes_of(home: str, words: str) -> list[int]:
-    """Processes of this AiiDA home whose command line holds some words."""
-    found = []
-    for entry in Path('/proc').iterdir():
-        try:
-            if entry.name.isdigit() and words in (entry / 'cmdline').read_text().replace('\0', ' '):
-                in_home = home in (entry / 'environ').read_text() or home in str((entry / 'cwd').resolve())
-                found += [int(entry.name)] if in_home else []
-        except OSError:
-            continue
-    return found
+def processes(home, words):
+    """Wait until processes whose command holds some words run."""
+    return wait_for(words, lambda: processes_of(home, words), home)
 
 
-def wait_for(home: str, words: str) -> list[int]:
-    """Wait until such processes run."""
-    deadline = time.time() + 300
-    while time.time() < deadline:
-        found = processes_of(home, words)
-        if found:
-            return found
-        time.sleep(0.1)
-    pytest.fail(f'{words} was not seen')
+def end_of(environment, tmp_path, pk):
+    """Wait for the end of a process, and tell how it ended."""
 
+    def told():
+        seen = json.loads(call(environment, tmp_path, TELL, pk))
+        return seen if seen['terminated'] else None
 
-def wait_for_end(environment, tmp_path, pk):
-    deadline = time.time() + 300
-    while time.time() < deadline:
-        told = json.loads(call(environment, tmp_path, TELL, pk))
-        if told['terminated']:
-            return told
-        time.sleep(1)
-    pytest.fail(f'{pk} did not end')
+    return wait_for(f'the end of {pk}', told, tmp_path, every=1)
 
 
 def test_kills_and_a_full_stop_cost_only_what_was_under_way(home, tmp_path):
     """The worker and a training are killed; the loop is stopped while it labels; then it goes on from there."""
     pk = call(home, tmp_path, BEGIN, TESTS, tmp_path / 'work')
-    os.kill(wait_for(str(tmp_path), 'fake_dp.py --tf train')[0], signal.SIGKILL)
-    for worker in wait_for(str(tmp_path), 'daemon worker'):
-        os.kill(worker, signal.SIGKILL)
+    processes(tmp_path, 'fake_dp.py --tf train')[0].kill()
+    for worker in processes(tmp_path, 'daemon worker'):
+        worker.kill()
 
-    wait_for(str(tmp_path), 'fake_label.py')
+    processes(tmp_path, 'fake_label.py')
     verdi(home, 'process', 'kill', pk)
-    stopped = wait_for_end(home, tmp_path, pk)
+    stopped = end_of(home, tmp_path, pk)
     assert stopped['state'] == 'killed'
     assert 'iterations__iteration_01' not in stopped['outputs']
     finished = Counter(kind for kind, status, _ in stopped['jobs'] if status == 0)
@@ -142,7 +120,7 @@ def test_kills_and_a_full_stop_cost_only_what_was_under_way(home, tmp_path):
     )
 
     again = call(home, tmp_path, GO_ON, pk)
-    ended = wait_for_end(home, tmp_path, again)
+    ended = end_of(home, tmp_path, again)
     assert ended['exit'] == 510
     assert 'iterations__iteration_01' in ended['outputs']
     assert [kind for kind, _, cached in ended['jobs'] if not cached] == ['AseLabelCalculation']
