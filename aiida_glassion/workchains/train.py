@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.common import AttributeDict
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, if_, while_
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_, while_
 
-from aiida_glassion.calculations.deepmd_test import DeepmdTestCalculation
 from aiida_glassion.calculations.deepmd_warm import learned_by, why_cold
 from aiida_glassion.data.dataset import DatasetData
-from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.formats.deepmd.input import cutoff_of
 from aiida_glassion.functions.committee import compare_frames, report_committee
-from aiida_glassion.functions.dataset import split_dataset
 from aiida_glassion.functions.training import count_neighbours
-from aiida_glassion.workchains import protocols
-from aiida_glassion.workchains.train_inputs import (
-    BOTH,
-    TEST,
-    TRAINING,
-    assign_parts,
-    check_inputs,
-    check_settings,
-    member_seed,
-    systems_of,
-    warm_parameters,
-)
+from aiida_glassion.workchains.train_build import fill_builder
+from aiida_glassion.workchains.train_inputs import BOTH, TEST, TRAINING, assign_parts, systems_of, warm_parameters
 from aiida_glassion.workchains.train_member import TrainMemberWorkChain
+from aiida_glassion.workchains.train_parts import TrainParts, member_label
+from aiida_glassion.workchains.train_ports import define_inputs, define_outputs
 
-_SET_HERE = ('training', 'validation', 'parameters', 'seed', 'backend', 'compress', 'warm_start', 'restart')
 _HOPELESS = (TrainMemberWorkChain.exit_codes.ERROR_OUT_OF_MEMORY.status,)
 """Ends of a member that another seed does not change."""
-_START = 'warm_start_seed_'
 _LIKE_ALL = (TrainMemberWorkChain.exit_codes.ERROR_TRAINING_FAILED.status,)
 """Ends that another seed changes only where other members got through."""
 
 
-class TrainWorkChain(WorkChain):
+class TrainWorkChain(TrainParts):
     """Train a committee of models on the same data from different seeds, and test it on frames held out.
 
     Where data say little, models that began differently end differently: their disagreement measures, without a label,
@@ -51,56 +36,7 @@ class TrainWorkChain(WorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Declare ports, outline and exit codes."""
         super().define(spec)
-        spec.expose_inputs(
-            TrainMemberWorkChain,
-            namespace='member',
-            exclude=tuple(f'train.{name}' for name in _SET_HERE),
-            namespace_options={'help': 'What every member has in common: the code and options of its jobs.'},
-        )
-        spec.inputs['member']['train'].validator = None
-        spec.expose_inputs(
-            DeepmdTestCalculation,
-            namespace='test_job',
-            exclude=('potential', 'datasets'),
-            namespace_options={'help': 'The jobs that test; without a code, that of the training.', 'validator': None},
-        )
-        spec.input_namespace(
-            'datasets', valid_type=DatasetData, dynamic=True, help='Labelled frames to learn from and to test on.'
-        )
-        for name, words in (
-            ('test', 'Frames to test on, never learned from. Absent: some of the datasets, see settings.split.'),
-            ('validation', 'Frames watched while learning. Absent: some of the datasets, see settings.split.'),
-        ):
-            spec.input_namespace(name, valid_type=DatasetData, dynamic=True, required=False, help=words)
-        spec.input_namespace(
-            'warm_start',
-            valid_type=PotentialData,
-            dynamic=True,
-            required=False,
-            help='Frozen, uncompressed models whose weights the members begin with, in the order of their names. One '
-            'that does not fit the data (a new element, more neighbours) is left aside; the ledger says so.',
-        )
-        spec.input(
-            'settings',
-            valid_type=orm.Dict,
-            serializer=orm.to_aiida_type,
-            validator=check_settings,
-            help='Settings of a protocol, see protocols/train.yaml; lengths Å, energies eV.',
-        )
-        spec.input(
-            'seed',
-            valid_type=orm.Int,
-            serializer=orm.to_aiida_type,
-            help='Seed of the committee; split and members derive theirs from it.',
-        )
-        spec.input(
-            'max_concurrent',
-            valid_type=orm.Int,
-            serializer=orm.to_aiida_type,
-            default=lambda: orm.Int(4),
-            help='How many members are trained, or tested, at the same time.',
-        )
-        spec.inputs.validator = check_inputs
+        define_inputs(spec)
         spec.outline(
             cls.setup,
             cls.split,
@@ -113,99 +49,19 @@ class TrainWorkChain(WorkChain):
             if_(cls.has_tests)(cls.report_errors),
             cls.results,
         )
-        spec.output_namespace(
-            'potentials',
-            dynamic=True,
-            valid_type=PotentialData,
-            required=False,
-            help='The models, by member; cutoff Å.',
-        )
-        spec.output_namespace(
-            'frozen',
-            dynamic=True,
-            valid_type=PotentialData,
-            required=False,
-            help='The uncompressed models, by member, to begin the next training with.',
-        )
-        spec.output_namespace(
-            'learning_curves',
-            dynamic=True,
-            valid_type=orm.ArrayData,
-            required=False,
-            help='By member: step, errors on batches in energy eV/atom, forces eV/Å, virial eV/atom.',
-        )
-        spec.output_namespace(
-            'test_set',
-            dynamic=True,
-            valid_type=DatasetData,
-            required=False,
-            help='The frames held out of the datasets: the test of the next committee too.',
-        )
-        spec.output(
-            'errors',
-            valid_type=orm.Dict,
-            required=False,
-            help='Errors on the test set, mean and spread over the members with standard errors: energy meV/atom, '
-            'forces meV/Å (by element and composition), virial meV/atom; deviation eV/Å; verdict.',
-        )
-        spec.output(
-            'parity',
-            valid_type=orm.ArrayData,
-            required=False,
-            help='Reference and mean prediction on the test set: energies eV, forces eV/Å, virials eV; of each frame '
-            'the largest force deviation and error, eV/Å.',
-        )
-        spec.output('ledger', valid_type=orm.Dict, required=False, help='What failed, with which seed, and why.')
+        define_outputs(spec)
         spec.exit_code(
             500, 'ERROR_TOO_FEW_MEMBERS', message='{trained} of {wanted} models were trained, {fewest} needed: {reason}'
         )
         spec.exit_code(501, 'ERROR_NOT_TESTED', message='No model could be tested: {reason}')
 
     @classmethod
-    def get_builder_from_protocol(
-        cls,
-        code: orm.AbstractCode,
-        datasets: Mapping[str, DatasetData],
-        protocol: str | None = None,
-        overrides: Mapping[str, Any] | None = None,
-        *,
-        seed: int = 1,
-        committee: int | None = None,
-        test: Mapping[str, DatasetData] | None = None,
-        validation: Mapping[str, DatasetData] | None = None,
-        warm_start: Mapping[str, PotentialData] | None = None,
-        options: Mapping[str, Any] | None = None,
-        max_concurrent: int = 4,
-    ) -> ProcessBuilder:
+    def get_builder_from_protocol(cls, *args: Any, **kwargs: Any) -> ProcessBuilder:
         """Builder with every choice of a protocol filled in.
 
-        :param code: the ``dp`` program of DeePMD-kit.
-        :param datasets: labelled frames, by any names.
-        :param protocol: name, see ``protocols/train.yaml``.
-        :param overrides: any setting of the protocol, nested.
-        :param seed: seed of the committee.
-        :param committee: number of models; None: that of the protocol.
-        :param test: frames to test on; None: some of the datasets.
-        :param validation: frames to watch; None: some of the datasets.
-        :param warm_start: uncompressed models to begin with, one for each member.
-        :param options: ``metadata.options`` of the training jobs (resources, walltime, queue …).
-        :param max_concurrent: members at the same time.
-        :raises ValueError: an unknown protocol or setting.
+        See :func:`~aiida_glassion.workchains.train_build.fill_builder` for its arguments.
         """
-        builder = cls.get_builder()
-        changes = {**(overrides or {}), **({} if committee is None else {'committee': committee})}
-        builder.settings = orm.Dict(protocols.load('train', protocol, changes))
-        builder.seed = orm.Int(seed)
-        builder.max_concurrent = orm.Int(max_concurrent)
-        builder.datasets = dict(datasets)
-        builder.member.train.code = code
-        for name, nodes in (('test', test), ('validation', validation), ('warm_start', warm_start)):
-            if nodes:
-                builder[name] = dict(nodes)
-        if options:
-            builder.member.train.metadata.options = dict(options)
-            builder.test_job.metadata.options = dict(options)
-        return builder
+        return fill_builder(cls.get_builder(), *args, **kwargs)
 
     def setup(self) -> None:
         """Line the members up, and the models that they begin with."""
@@ -244,15 +100,6 @@ class TrainWorkChain(WorkChain):
                     training[name], sets['validation'][name] = parts[TRAINING], parts[TEST]
         self.ctx.training, self.ctx.test, self.ctx.validation = training, sets['test'], sets['validation']
 
-    def _divide(self, name: str, node: DatasetData, kind: str) -> dict[str, DatasetData]:
-        """Training and test part of a dataset, by the rule of the settings."""
-        split = self.ctx.settings['split']
-        held_out = sorted(set(split['test_formulas']) & set(node.formulas)) if kind == 'test' else []
-        rule = {'fraction': split[f'{kind}_fraction'], 'seed': self.inputs.seed.value}
-        link = {'call_link_label': f'split_{kind}_{name}'}
-        parts = split_dataset(node, orm.Dict({'held_out': held_out} if held_out else rule), metadata=link)
-        return {TRAINING: parts['train'], TEST: parts['test']}
-
     def compare(self) -> None:
         """Measure how near the test frames lie to those that are learned."""
         named = {f'training_{name}': node for name, node in self.ctx.training.items()}
@@ -282,11 +129,7 @@ class TrainWorkChain(WorkChain):
             if reason is None:
                 continue
             del self.ctx.starts[number]
-            self.report(f'seed_{number} does not begin with the model <{model.pk}>: {reason}')
-            self.ctx.ledger[f'{_START}{number}'] = {
-                'pk': model.pk, 'seed': member_seed(self.inputs.seed.value, number), 'exit_status': None,
-                'reason': reason, 'then': 'trained from nothing',
-            }  # fmt: skip
+            self._note_cold(number, model, reason)
 
     def should_train(self) -> bool:
         """Whether members wait to be trained."""
@@ -296,39 +139,11 @@ class TrainWorkChain(WorkChain):
         """Train the next members, as many at a time as allowed."""
         many = self.inputs.max_concurrent.value
         self.ctx.running, self.ctx.queue = self.ctx.queue[:many], self.ctx.queue[many:]
-        return ToContext(
-            **{
-                _label('train', *task): self.submit(TrainMemberWorkChain, **self._inputs_of(*task))
-                for task in self.ctx.running
-            }
-        )
-
-    def _inputs_of(self, number: int, attempt: int) -> AttributeDict:
-        """Inputs of a member; only its seed, and the model it begins with, are its own."""
-        inputs = AttributeDict(self.exposed_inputs(TrainMemberWorkChain, namespace='member'))
-        settings = self.ctx.settings
-        inputs.train.update(
-            training=self.ctx.training,
-            parameters=self.ctx.parameters,
-            seed=orm.Int(member_seed(self.inputs.seed.value, number, attempt)),
-            backend=orm.Str(settings['backend']),
-            compress=orm.Bool(settings['compress']),
-        )
-        if self.ctx.validation:
-            inputs.train.validation = self.ctx.validation
-        if self._is_warm(number, attempt):
-            inputs.train.warm_start = self.ctx.starts[number]
-            inputs.train.parameters = self.ctx.warm_parameters
-        inputs.metadata.call_link_label = _label('train', number, attempt)
-        return inputs
-
-    def _is_warm(self, number: int, attempt: int) -> bool:
-        """Whether a member begins with a model; one that failed so begins from nothing."""
-        return attempt == 0 and number in self.ctx.starts
+        return ToContext(**{member_label('train', *task): self.submit_member(*task) for task in self.ctx.running})
 
     def inspect_members(self) -> None:
         """Keep the models; line a failed member up again, with another seed."""
-        nodes = {task: self.ctx[_label('train', *task)] for task in self.ctx.running}
+        nodes = {task: self.ctx[member_label('train', *task)] for task in self.ctx.running}
         good = {task for task, node in nodes.items() if node.is_finished_ok and 'potential' in node.outputs}
         self.ctx.trained.update({number: nodes[number, attempt] for number, attempt in good})
         for (number, attempt), node in nodes.items():
@@ -340,18 +155,6 @@ class TrainWorkChain(WorkChain):
             if again:
                 self.ctx.queue.append((number, attempt + 1))
             self._note('train', number, attempt, node, 'again with another seed' if again else 'left out')
-
-    def _note(self, what: str, number: int, attempt: int, node: orm.ProcessNode, then: str) -> None:
-        """Write a failure into the ledger."""
-        reason = node.exit_message or (node.exception or str(node.process_state)).strip().splitlines()[-1]
-        self.report(f'{_label(what, number, attempt)} <{node.pk}> failed: {reason}; {then}')
-        self.ctx.ledger[_label(what, number, attempt)] = {
-            'pk': node.pk,
-            'seed': member_seed(self.inputs.seed.value, number, attempt),
-            'exit_status': node.exit_status,
-            'reason': reason,
-            'then': then,
-        }
 
     def count_members(self) -> ExitCode | None:
         """Hand the models out; stop if they are too few."""
@@ -383,21 +186,13 @@ class TrainWorkChain(WorkChain):
         """Test the next models, as many at a time as allowed."""
         many = self.inputs.max_concurrent.value
         numbers, self.ctx.queue = self.ctx.queue[:many], self.ctx.queue[many:]
-        nodes = {}
-        for number in numbers:
-            inputs = AttributeDict(self.exposed_inputs(DeepmdTestCalculation, namespace='test_job'))
-            inputs.setdefault('code', self.inputs.member.train.code)
-            inputs.potential = self.ctx.trained[number].outputs.potential
-            inputs.datasets = self.ctx.test
-            inputs.metadata.call_link_label = _label('test', number)
-            nodes[_label('test', number)] = self.submit(DeepmdTestCalculation, **inputs)
-        return ToContext(**nodes)
+        return ToContext(**{member_label('test', number): self.submit_test(number) for number in numbers})
 
     def inspect_tests(self) -> None:
         """Note which tests failed."""
         self.ctx.parities = {}
         for number in sorted(self.ctx.trained):
-            node = self.ctx[_label('test', number)]
+            node = self.ctx[member_label('test', number)]
             if node.is_finished_ok and 'parity' in node.outputs:
                 self.ctx.parities[number] = node.outputs.parity
             else:
@@ -430,16 +225,3 @@ class TrainWorkChain(WorkChain):
         if not self.ctx.parities:
             return self.exit_codes.ERROR_NOT_TESTED.format(reason=self._reasons())
         return None
-
-    def _out_ledger(self) -> None:
-        if self.ctx.ledger:
-            self.out('ledger', orm.Dict(self.ctx.ledger).store())
-
-    def _reasons(self) -> str:
-        failures = {label: entry for label, entry in self.ctx.ledger.items() if not label.startswith(_START)}
-        return '; '.join(f'{label}: {entry["reason"]}' for label, entry in failures.items())
-
-
-def _label(what: str, number: int, attempt: int = 0) -> str:
-    """Name of a link: ``train_seed_2``, and ``train_seed_2_again_1`` for a retry."""
-    return f'{what}_seed_{number}' + (f'_again_{attempt}' if attempt else '')
