@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from aiida_glassion import units
 from aiida_glassion.kernels.structure.elements import network_roles
 from aiida_glassion.kernels.transport.conductivity import Conductivity, haven_ratio, per_diffusion
 from aiida_glassion.kernels.transport.replicas import Pooled, pool_replicas
@@ -122,19 +123,19 @@ def _pair(number: Mapping[str, Any] | None) -> tuple[float, float] | None:
 
 
 def upper_limit(msd: float, time: float, n_ions: int) -> float:
-    """The largest D that an MSD without diffusion allows: MSD/(6t), raised by two errors of as many equal walkers.
+    """The largest D that an MSD without diffusion allows: MSD/(6t), raised to what as many equal walkers exclude.
 
     The MSD of ions in cages bends down, so its slope is never more than MSD/t; the intercept, what rattling adds, makes
-    the limit safer.
+    the limit safer. Walkers with a larger D would show so small an MSD in 2.5 % of draws (a χ² of three numbers each).
 
     :param msd: at the longest lag, Å².
     :param time: that lag, ps.
     :returns: cm²/s.
     """
-    from aiida_glassion import units
+    from scipy.stats import chi2
 
-    spread = 1 + 2 * np.sqrt(2 / (3 * n_ions))
-    return float(spread * msd / (6 * time) * units.ANGSTROM2_PER_PS_TO_CM2_PER_S)
+    freedom = 3 * n_ions
+    return float(freedom / chi2.ppf(0.025, freedom) * msd / (6 * time) * units.ANGSTROM2_PER_PS_TO_CM2_PER_S)
 
 
 def temperature_label(temperature: float) -> str:
@@ -226,7 +227,7 @@ def pool_ion(runs: Sequence[Run], element: str) -> dict[str, Any]:
     many = 'the run is not diffusive' if len(told) == 1 else f'none of {len(told)} runs is diffusive'
     if good:
         many = f'only {len(good)} of {len(told)} runs {"are" if len(good) > 1 else "is"} diffusive'
-    how = '' if limit is None else f'; D is below {limit:.2g} cm²/s (the largest MSD over 6t, raised by two errors)'
+    how = '' if limit is None else f'; D is below {limit:.2g} cm²/s (97.5 % limit of the largest MSD over 6t)'
     return {'D': None, 'upper_limit': limit, 'excluded': f'{many} ({why}){how}'}
 
 
