@@ -12,6 +12,8 @@ from aiida_glassion.cli.errors import GlassionError
 from aiida_glassion.cli.profile import load, profile_option
 from aiida_glassion.cli.terminal import console
 from aiida_glassion.cli.watch_active_learning import loop_rows, loop_totals, place_lines, remark
+from aiida_glassion.cli.watch_diffusion import sweep_rows, sweep_table
+from aiida_glassion.cli.watch_diffusion_state import POINT, SWEEP
 from aiida_glassion.cli.watch_idle import Idleness, idleness
 from aiida_glassion.cli.watch_plan import LOOP
 from aiida_glassion.cli.watch_rows import DONE, FAILED, RUNNING, WAITING, Row, Totals, rows_of, totals_of
@@ -113,11 +115,12 @@ def snapshot(task: Task, problems: list[str]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    is_loop = task.process == LOOP
-    rows = loop_rows(task) if is_loop else rows_of(task)
+    is_loop, is_sweep = task.process == LOOP, task.process in (SWEEP, POINT)
+    rows = loop_rows(task) if is_loop else sweep_rows(task) if is_sweep else rows_of(task)
     totals = loop_totals(task, rows) if is_loop else totals_of(rows)
+    wide = console().width >= 100
     parts: list[RenderableType] = [_title(task), *(Text(f'  {line}') for line in place_lines(task))]
-    parts += [_table(rows, wide=console().width >= 100)]
+    parts += [sweep_table(rows, wide) if is_sweep else _table(rows, wide)]
     parts += [Text(f'  ✗ {row.name}: {row.reason}', style='red') for row in rows if row.reason]
     parts += [Text(f'  ! {problem}', style='yellow') for problem in problems]
     parts.append(_summary(task, totals))
@@ -178,7 +181,8 @@ def _summary(task: Task, totals: Totals) -> RenderableType:
         )
     text.append(counts)
     if task.is_working and totals.left is not None:
-        text.append(f'; about {duration(totals.left)} left{remark(task) if task.process == LOOP else ""}')
+        most = 'at most' if task.process in (SWEEP, POINT) else 'about'
+        text.append(f'; {most} {duration(totals.left)} left{remark(task) if task.process == LOOP else ""}')
     if task.is_done:
         text.append(f'\n✓ ended well. Next: glassion show {task.pk}', style='green')
     elif task.failure:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
 LOOP = 'ActiveLearningWorkChain'
-PLANNED = ('ExploreWorkChain', 'LabelWorkChain', 'StructureGateWorkChain', 'TrainWorkChain')
+PLANNED = ('DiffusionSweepWorkChain', 'ExploreWorkChain', 'LabelWorkChain', 'StructureGateWorkChain', 'TrainWorkChain')
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,16 @@ def read_place(node: ProcessNode) -> Place:
 
 
 def planned_of(node: ProcessNode) -> dict[str, int]:
-    """What a part is to do: by the label of each job, how many runs, models, glasses or labels it gives.
+    """What a part is to do: by the label of each job, how many runs, models, glasses or labels it gives; of a diffusion
+    sweep the integration steps of each run at most.
 
     :param node: process of one of :data:`PLANNED`; empty while its plan is not known.
     """
     inputs: Any = node.inputs
+    if node.process_label == 'DiffusionSweepWorkChain':
+        from aiida_glassion.cli.watch_diffusion_state import planned_points
+
+        return planned_points(node)
     if node.process_label == 'TrainWorkChain':
         committee = inputs.settings.get_dict().get('committee', 0) if 'settings' in inputs else 0
         return {f'train_seed_{number}': 1 for number in range(1, committee + 1)}

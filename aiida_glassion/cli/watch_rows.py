@@ -103,7 +103,7 @@ def _replica(label: str, task: Task, settings: Mapping[str, Any]) -> Iterator[Ro
     melt_total = _melt_steps(settings) + sum(
         longer_melt_schedule(settings, times).last_step for times in range(1, len(longer) + 1)
     )
-    melt_done = sum(_steps_done(melt) for melt in melts)
+    melt_done = sum(steps_done(melt) for melt in melts)
     quench_total = {rate: _quench_steps(settings, rate) for rate in settings['rates']}
     if not quenches:
         total = melt_total + sum(quench_total.values())
@@ -114,7 +114,7 @@ def _replica(label: str, task: Task, settings: Mapping[str, Any]) -> Iterator[Ro
         quench = quenches.get(f'quench_{rate_label(rate)}')
         name = label if share == 1 else f'{label} @{rate:g}'
         # the melt is one run for all rates: each row bears its part of it
-        done = melt_done // share + (_steps_done(quench) if quench else 0)
+        done = melt_done // share + (steps_done(quench) if quench else 0)
         total = melt_total // share + quench_total[rate]
         yield _row(name, _quenching(task, quench, rate, share > 1), task, quench, done, total)
 
@@ -139,7 +139,7 @@ def _is_own_failure(task: Task, md: Task) -> bool:
 
 def _with_progress(row: Row, md: Task | None) -> Row:
     """Add what the log of the running job says."""
-    job = _running_job(md) if md is not None else None
+    job = running_job(md) if md is not None else None
     if job is None or job.progress is None:
         return row
     progress = job.progress
@@ -161,7 +161,8 @@ def _with_progress(row: Row, md: Task | None) -> Row:
     )
 
 
-def _running_job(task: Task) -> Task | None:
+def running_job(task: Task) -> Task | None:
+    """The job that an MD is in now, None between two."""
     if task.process == 'MdCalculation':
         return task if task.is_working else None
     return next((child for child in reversed(task.children) if child.is_working and child.progress), None)
@@ -185,7 +186,7 @@ def _quenching(task: Task, quench: Task | None, rate: float, is_named: bool) -> 
     return 'quench' if is_named else f'quench {rate:g} K/ps'
 
 
-def _steps_done(task: Task) -> int:
+def steps_done(task: Task) -> int:
     """Integration steps of a MD's schedule that are done, all its pieces counted; a shorter timestep counts as time."""
     if task.schedule is None:
         return 0
@@ -253,7 +254,7 @@ def _training(name: str, task: Task) -> Row:
 def _single(name: str, task: Task) -> Row:
     """Row of an MD or of a job that is none."""
     total = task.schedule.last_step if task.schedule else 0
-    done = _steps_done(task)
+    done = steps_done(task)
     if task.is_done:
         return Row(name, 'done', DONE, total, total)
     if task.failure:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiida_glassion.cli.progress import JobProgress, job_progress, read_remote
 from aiida_glassion.cli.watch_analysis import ANALYSIS, Analysing, read_analysing
+from aiida_glassion.cli.watch_diffusion_state import POINT, SWEEP, PointState, read_point
 from aiida_glassion.cli.watch_plan import LOOP, PLANNED, Place, planned_of, read_place
 from aiida_glassion.cli.watch_training import TRAININGS, Learning, learning_of_ended, read_learning, steps_of
 from aiida_glassion.schedule import Schedule, read_schedule
@@ -36,6 +37,7 @@ class Task:
     :param analysing: of a running analysis beside its data.
     :param planned: of a part of an active learning: how much each of its jobs gives, by label.
     :param place: of an active learning: where it is.
+    :param point: of a run of a diffusion sweep: how far it is.
     :param started: when it began; ``ended``: None while it runs; ``touched``: when AiiDA last wrote something down.
     :param paused: why it is paused, None where it is not.
     :param children: what it called, in order.
@@ -56,6 +58,7 @@ class Task:
     analysing: Analysing | None = None
     planned: dict[str, int] | None = None
     place: Place | None = None
+    point: PointState | None = None
     started: datetime | None = None
     ended: datetime | None = None
     touched: datetime | None = None
@@ -109,8 +112,8 @@ class TreeReader:
     def read(self, pk: int, label: str = '', within: str = '') -> Task:
         """Tree below a process.
 
-        :param within: name of the class of the process that called it. Of an active learning only the parts that run
-            are read with all that they called: those that ended may be tens of thousands.
+        :param within: name of the class of the process that called it. Of an active learning or a diffusion sweep only
+            the parts that run are read with all that they called: those that ended may be tens of thousands.
         :raises aiida.common.exceptions.NotExistent: no such node.
         """
         from aiida.orm import CalcJobNode, load_node
@@ -129,7 +132,7 @@ class TreeReader:
             schedule=_schedule(node),
             settings=node.inputs.settings.get_dict() if 'settings' in node.inputs else None,
             children=()
-            if within == LOOP and node.is_terminated
+            if within in (LOOP, SWEEP) and node.is_terminated
             else tuple(self.read(child, name, str(node.process_label)) for child, name in _called(node)),
             started=node.ctime,
             ended=node.mtime if node.is_terminated else None,
@@ -137,6 +140,7 @@ class TreeReader:
             paused=(node.process_status or 'no reason was given') if node.paused else None,
             planned=self._plan(node) if node.process_label in PLANNED and not node.is_terminated else None,
             place=read_place(node) if node.process_label == LOOP else None,
+            point=read_point(node) if node.process_label == POINT else None,
             **(self._md(node) if node.process_label == 'MdCalculation' else {}),
             **(self._learning(node) if node.process_label in TRAININGS else {}),
             analysing=self._ask(node, read_analysing)
