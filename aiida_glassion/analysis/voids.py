@@ -19,6 +19,9 @@ from aiida_glassion.kernels.space.voids import Voids, accessible_surface, find_v
 FloatArray = npt.NDArray[np.float64]
 
 _AXES = ('a', 'b', 'c')
+_RESOLVED = 4.0
+"""Diameter of a sphere, in steps of the grid, from which sizes of pores are given: a smaller one holds 1, 7, 19, 27 …
+points of the grid as it outgrows the distances between them, whatever the pore."""
 _SQUARE_ANGSTROM_PER_AMU = 1e-20 / units.AMU_TO_GRAM
 """Å² per g/mol to m²/g."""
 _CUBIC_ANGSTROM_PER_AMU = 1 / units.AMU_PER_ANGSTROM3_TO_G_PER_CM3
@@ -116,18 +119,14 @@ class VoidAnalysis(Analysis[VoidSettings]):
             'n_frames': self.cavities.n,
         }
         numbers = {**self.numbers.averages(), 'radii': self.radii, 'probe': settings.probe, 'spacing': settings.spacing}
-        curves = {
-            'cavity_radii': _curve(
-                self.edges, self.cavities, 1.0, 'radius', 'cavities', '',
-                {**about, 'counts': 'cavities per frame by the largest sphere with its centre in each'},
-            )
-        }  # fmt: skip
+        least = _RESOLVED * settings.spacing
+        counted = {**about, 'counts': 'cavities per frame by the largest sphere with its centre in each'}
+        axis = ('radius', 'cavities', '')
+        curves = {'cavity_radii': _curve(self.edges, self.cavities, 1.0, least / 2, axis, counted)}
         if settings.pore_sizes:
             scale = float(self.pores.mean().sum()) * float(self.edges[1])
-            curves['pore_sizes'] = _curve(
-                self.edges, self.pores, scale, 'diameter', 'p(d)', 'Å⁻¹',
-                {**about, 'covers': 'points by the largest sphere without atoms that covers them'},
-            )  # fmt: skip
+            covered = {**about, 'covers': 'points by the largest sphere without atoms that covers them'}
+            curves['pore_sizes'] = _curve(self.edges, self.pores, scale, least, ('diameter', 'p(d)', 'Å⁻¹'), covered)
         warnings = []
         if self.beyond:
             warnings.append(f'a void is wider than {settings.largest:g} Å, the end of the curves: raise `largest`')
@@ -154,14 +153,23 @@ def _mass(system: System) -> float:
 
 
 def _curve(
-    edges: FloatArray, sums: BlockSums, scale: float, x_name: str, y_name: str, y_unit: str, about: dict[str, Any]
+    edges: FloatArray, sums: BlockSums, scale: float, least: float, axis: tuple[str, str, str], about: dict[str, Any]
 ) -> Curve:
-    """A histogram over its scale, up to the last bin that holds anything."""
+    """A histogram over its scale, from what the grid resolves up to the last bin that holds anything.
+
+    :param least: Å, lower edge of the first bin; ``about`` tells it as ``from``, and the share below as ``left_out``.
+    :param axis: name of x, name and unit of y.
+    """
     mean, error = sums.mean(), sums.error()
+    first = min(int(np.searchsorted(edges, least - 1e-9)), len(mean) - 1)
     filled = np.flatnonzero(mean)
-    last = int(filled[-1]) + 2 if len(filled) else 1
+    last = max(first + 1, int(filled[-1]) + 2 if len(filled) else 1)
     scale = scale if scale > 0 else 1.0
+    total = float(mean.sum())
+    left_out = float(mean[:first].sum()) / total if total > 0 else 0.0
+    x_name, y_name, y_unit = axis
     return Curve(
-        ((edges[1:] + edges[:-1]) / 2)[:last], mean[:last] / scale, x_name, 'Å', y_name, y_unit,
-        None if error is None else error[:last] / scale, None, about,
+        ((edges[1:] + edges[:-1]) / 2)[first:last], mean[first:last] / scale, x_name, 'Å', y_name, y_unit,
+        None if error is None else error[first:last] / scale, None,
+        {**about, 'from': float(edges[first]), 'left_out': left_out},
     )  # fmt: skip

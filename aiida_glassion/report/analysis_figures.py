@@ -78,9 +78,12 @@ def analysis_figures(glasses: Sequence[Analysed]) -> Iterator[StudyFigure]:
     yield from _radial(glasses, said)
     yield from _network(glasses, said)
     yield from ring_figures(glasses)
-    spaces = _drawable(series_of(glasses, 'voronoi', 'voids'))
-    if spaces:
-        yield StudyFigure('voids', 'Volumes and cavities', f'{said}.', volumes_figure(spaces))
+    volumes = _drawable(series_of(glasses, 'voronoi'))
+    if volumes:
+        yield StudyFigure('volumes', 'Volumes of the atoms', f'{said}.', volumes_figure(volumes))
+    voids = _drawable(series_of(glasses, 'voids'))
+    if voids:
+        yield StudyFigure('voids', 'Cavities and pores', f'{_resolved(voids)} {said}.', volumes_figure(voids))
     profiles = _drawable(series_of(glasses, 'profiles', 'regions'))
     if profiles:
         yield StudyFigure('profiles', 'Profiles', f'{said}.', profiles_figure(profiles))
@@ -99,6 +102,15 @@ def _drawable(series: Series) -> Series:
     return {label: curves for label, curves in kept.items() if curves}
 
 
+def _resolved(voids: Series) -> str:
+    """From which size on the grid tells pores, in words."""
+    pores = [curves['pore_sizes'].about for curves in voids.values() if 'pore_sizes' in curves]
+    least = [float(about['from']) for about in pores if 'from' in about]
+    if not least:
+        return 'What is narrower than the grid resolves is left out.'
+    return f'Diameters below {max(least):.2g} Å, four steps of the grid, are not resolved and left out.'
+
+
 def _experiments(glasses: Sequence[Analysed]) -> Iterator[StudyFigure]:
     compared = {glass.name: overlays(glass) for glass in glasses}
     if any(compared.values()):
@@ -115,7 +127,8 @@ def ring_figures(glasses: Sequence[Analysed]) -> Iterator[StudyFigure]:
     """Rings by size."""
     rings = series_of(glasses, 'rings')
     if ring_curves(rings):
-        caption = f'Rings by the number of formers in them, by definition. {bands(glasses)}.'
+        bars = bands(glasses).replace('bands', 'bars').replace('Bands', 'Bars')
+        caption = f'Rings by the number of formers in them, by definition. {bars}.'
         yield StudyFigure('rings', 'Rings', caption, rings_figure(rings))
 
 

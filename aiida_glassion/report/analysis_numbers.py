@@ -46,7 +46,7 @@ _NOT_SHOWN = frozenset(
 )
 """Details that tables leave to files: how something was counted, other measures of the same, cut-offs (in the head)."""
 _UNITS_BY_NAME = re.compile(r'([A-Za-z_][\w, ]*?)\s*:\s*([^;,]+)')
-_WORDS = {'xray': 'X-ray', 'r_chi': 'R_χ'}
+_WORDS = {'xray': 'X-ray', 'r_chi': 'R_χ', 'king': 'King', 'guttman': 'Guttman', 'qn': 'Qn'}
 _SHARE = re.compile(r'fractions?\b|shares?\b')
 _SHARES = frozenset({'distribution', 'qn', 'anions', 'clusters', 'cluster_shares', 'formers_by_size', 'artefacts'})
 """Keys under which there are shares of atoms."""
@@ -180,6 +180,8 @@ def compact_tables(result: Result) -> tuple[list[Matrix], list[Row]]:
             rows.append(Row(' '.join(words(part) for part in title), members[0].unit, (text,)))
         else:
             rows += compact_rows(members)
+    order = {words(key): index for index, key in enumerate(result.numbers)}
+    rows.sort(key=lambda row: order.get(row.label.partition(', ')[0], len(order)))
     return matrices, rows
 
 

@@ -23,7 +23,7 @@ _FIGURES = {
     'rings': ('rings',),
     'scattering': ('structure_factor', 'structure_factor_partial', 'total_correlation'),
     'powder': ('powder',),
-    'voronoi': ('voids',),
+    'voronoi': ('volumes',),
     'voids': ('voids',),
     'disorder': ('disorder',),
     'profiles': ('profiles',),
@@ -61,6 +61,11 @@ def write_analysis_page(
     return document(title, *[part for part in parts if part])
 
 
+def _sentence(text: str) -> str:
+    """The text with a capital first; units in it stay as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def _is_of(name: str, base: str) -> bool:
     """``network_2`` is of ``network``: one figure for each trajectory."""
     return name == base or (name.startswith(f'{base}_') and name.removeprefix(f'{base}_').isdigit())
@@ -89,11 +94,11 @@ def _navigation(kinds: Sequence[str]) -> Markup:
 
 def _overview(title: str, glasses: Sequence[Analysed], figures: Mapping[str, Figure]) -> Markup:
     if len(glasses) == 1:
-        rows = [(name.capitalize(), text) for name, text in numbers.facts(glasses[0]).items()]
+        rows = [(_sentence(name), text) for name, text in numbers.facts(glasses[0]).items()]
         facts, picture = table(('What', 'Value'), rows), named_figure(title, figures, 'picture')
         return element('section', element('div', picture, facts, class_='side') if picture else facts, id='overview')
     names = list(dict.fromkeys(name for glass in glasses for name in numbers.facts(glass)))
-    cells = [(name.capitalize(), *(numbers.facts(glass).get(name, '–') for glass in glasses)) for name in names]
+    cells = [(_sentence(name), *(numbers.facts(glass).get(name, '–') for glass in glasses)) for name in names]
     return element('section', table(('What', *(glass.name for glass in glasses)), cells), id='overview')
 
 
@@ -125,9 +130,9 @@ def _kind(title: str, kind: str, glasses: Sequence[Analysed], figures: Sequence[
     if len(glasses) == 1 and results[0] is not None:
         matrices, lines = numbers.compact_tables(results[0])
         rows = [(row.label, row.texts[0], row.unit) for row in lines]
-        said = glasses[0].errors_from.capitalize()
+        said = _sentence(glasses[0].errors_from)
         tables = [table(('Quantity', 'Value', 'Unit'), rows, said)] if rows else []
-        tables += [table((m.title.capitalize(), *m.columns), m.rows, '' if rows else said, 1) for m in matrices]
+        tables += [table((_sentence(m.title), *m.columns), m.rows, '' if rows else said, 1) for m in matrices]
         body = Markup(''.join(tables))
     else:
         cells = [(row.label, row.unit, *row.texts) for row in numbers.compared_rows(results)]
@@ -149,7 +154,7 @@ def _checked(glasses: Sequence[Analysed]) -> Markup:
             mark, kind = _VERDICTS[verdict]
             whose = f'{glass.name}: ' if len(glasses) > 1 else ''
             lines.append(element('li', element('span', mark, class_=kind), whose, said))
-    return element('ul', *lines)
+    return element('ul', *lines, class_='marked')
 
 
 def _making(glasses: Sequence[Analysed], request: Request) -> Markup:

@@ -18,6 +18,10 @@ class Markup(str):
     __slots__ = ()
 
 
+_PIXEL = 0.0254 / 96
+"""Size of a pixel on a page, m."""
+
+
 def html(value: Any) -> Markup:
     """Text as HTML."""
     return value if isinstance(value, Markup) else Markup(escape(str(value)))
@@ -62,8 +66,17 @@ def picture(content: bytes, kind: str, alt: str, caption: str) -> Markup:
     :param alt: what it shows, for those who cannot see it.
     """
     data = base64.b64encode(content).decode()
-    image = Markup(f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{data}">')
+    width = _png_width(content) if kind == 'png' else None
+    size = '' if width is None else f' width="{width}"'
+    image = Markup(f'<img alt="{escape(alt)}"{size} src="data:image/{kind};base64,{data}">')
     return element('figure', image, element('figcaption', caption))
+
+
+def _png_width(content: bytes) -> int | None:
+    """Width at which a PNG is as large as its resolution says, as a vector figure is; None where it says nothing."""
+    place = content.find(b'pHYs')
+    per_metre = int.from_bytes(content[place + 4 : place + 8], 'big') if place >= 0 else 0
+    return round(int.from_bytes(content[16:20], 'big') / per_metre / _PIXEL) if per_metre else None
 
 
 def named_figure(about: str, figures: Mapping[str, Figure], name: str) -> Markup:
