@@ -11,6 +11,7 @@ from aiida.common import AttributeDict
 from aiida.engine import WorkChain
 
 from aiida_glassion.calculations.packmol import PackmolCalculation
+from aiida_glassion.functions.composition import apportion_atoms
 from aiida_glassion.functions.initial_data import take_frame
 from aiida_glassion.kernels.build.initial_data import dynamics_schedule, packing_distances, relax_schedule, seed_of
 from aiida_glassion.label_engines.quantumespresso_relax import relax_inputs
@@ -23,6 +24,21 @@ class InitialDataJobs(WorkChain):
     def submit_job(self, job: Mapping[str, Any]) -> orm.ProcessNode:
         """Submit a planned job."""
         return {'relax': self._relax, 'pack': self._pack, 'dynamics': self._dynamics}[job['kind']](job)
+
+    def apportion(self, name: str, mixture: Mapping[str, Any]) -> Any:
+        """Whole atoms of a mixture, and its density, g/cm³."""
+        optional: dict[str, orm.Data] = {}
+        if mixture['density'] is not None:
+            optional['density'] = orm.Float(mixture['density'])
+        if mixture['oxidation_states']:
+            optional['oxidation_states'] = orm.Dict(mixture['oxidation_states'])
+        return apportion_atoms(
+            orm.Str(mixture['composition']),
+            orm.Int(mixture['n_atoms']),
+            orm.Str(mixture['pack_by']),
+            **optional,
+            metadata={'call_link_label': f'apportion_{name}'},
+        )
 
     def _md(self, label: str, configuration: orm.Data, schedule: Any) -> orm.ProcessNode:
         inputs = AttributeDict(self.exposed_inputs(MdWorkChain, namespace='md'))
