@@ -7,7 +7,6 @@ from typing import Any
 from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import (
-    BaseRestartWorkChain,
     ExitCode,
     ProcessHandlerReport,
     ProcessSpec,
@@ -18,6 +17,7 @@ from aiida.engine import (
 from aiida_glassion.calculations.md import MdCalculation
 from aiida_glassion.functions.md import join_segments
 from aiida_glassion.schedule import Schedule, read_schedule
+from aiida_glassion.workchains.remote_folders import CleansFolders
 
 _SCHEDULER_WALLTIME, _SCHEDULER_NODE_FAILURE = 120, 140
 _SOFTER_TIMESTEP = 0.5
@@ -29,7 +29,7 @@ _SOFT_START = (
 _MONITORS = {'runaway': {'entry_point': 'glassion.md', 'minimum_poll_interval': 30}}
 
 
-class MdWorkChain(BaseRestartWorkChain):
+class MdWorkChain(CleansFolders):
     """Run a schedule to its end.
 
     A run that broke off (walltime, kill, node failure) goes on from its newest whole restart file; one that exploded

@@ -8,7 +8,6 @@ from typing import Any
 from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import (
-    BaseRestartWorkChain,
     ExitCode,
     ProcessBuilder,
     ProcessHandlerReport,
@@ -22,6 +21,7 @@ from aiida_glassion.data.dataset import DatasetData
 from aiida_glassion.formats.deepmd.remedy import halve_batch, lower_rate, other_seed, start_rate
 from aiida_glassion.functions.training import join_learning_curves
 from aiida_glassion.workchains import protocols
+from aiida_glassion.workchains.remote_folders import CleansFolders
 
 _SCHEDULER_MEMORY, _SCHEDULER_WALLTIME, _SCHEDULER_NODE_FAILURE = 110, 120, 140
 _MOST_WITHOUT_PROGRESS = 2
@@ -30,7 +30,7 @@ _DEEPMD_SAVE_FREQ = 1000
 _MONITORS = {'loss': {'entry_point': 'glassion.deepmd.train', 'minimum_poll_interval': 30}}
 
 
-class TrainMemberWorkChain(BaseRestartWorkChain):
+class TrainMemberWorkChain(CleansFolders):
     """Train one model of a committee to its end.
 
     A training that broke off (walltime, kill, node failure) goes on from its newest checkpoint; one whose loss exploded
