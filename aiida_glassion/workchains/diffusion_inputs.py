@@ -27,7 +27,7 @@ def analyses_of(
 ) -> dict[str, Any]:
     """Request of the analysis of a run: diffusion alone, or all analyses of the settings.
 
-    Every segment begins with its atoms folded into the cell, so jumps at the boundaries are undone.
+    Jumps at the boundaries are undone: no ion goes as far as half the cell between two frames.
 
     :param elements: of the glass; settings of others are left out.
     :param temperature: K.
