@@ -125,10 +125,13 @@ def problems_of_value(option: click.Option, value: str, book: str) -> list[str]:
     return problems_of_setting(*converted, book) if option.opts[0] == '--set' else []
 
 
+_BOOKS = ('melt', 'train', 'initial', 'label', 'active', 'diffusion')
+
+
 def _protocols(book: str) -> dict[str, str]:
     from aiida_glassion.workchains import protocols
 
-    return protocols.available(book) if book.startswith(('melt', 'train', 'initial', 'label', 'active')) else {}
+    return protocols.available(book) if book.startswith(_BOOKS) else {}
 
 
 def problems_of_setting(path: str, value: Any, book: str) -> list[str]:

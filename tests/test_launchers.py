@@ -204,3 +204,28 @@ def test_the_yaml_of_an_analysis_makes_a_valid_builder(tmp_path, aiida_profile_c
     path.write_text(yaml.safe_dump(content | {'requests': {}}))
     with pytest.raises(ValueError, match='unknown requests; known are'):
         module.builder(path)
+
+
+def test_the_yaml_of_a_diffusion_sweep_makes_a_valid_builder(tmp_path, aiida_profile_clean, lmp_code, python_code):
+    module = load(ROOT / 'diffusion_sweep' / 'launch.py')
+    content = yaml.safe_load((ROOT / 'diffusion_sweep' / 'inputs.yaml').read_text()) | {'code': lmp_code.full_label}
+    glass = ROOT.parent / 'examples' / 'structure' / 'glass_1.extxyz'
+    (tmp_path / 'glass.extxyz').write_bytes(glass.read_bytes())
+    path = tmp_path / 'inputs.yaml'
+    path.write_text(yaml.safe_dump(content | {'python': python_code.full_label}))
+    builder = module.builder(path)
+    ports = builder.process_class.spec().inputs
+    assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
+    assert builder.temperatures.get_list() == [1600, 2000, 2400]
+    assert builder.settings['budget'] == 80
+    assert builder.md.md.potential.elements == ['Na', 'O', 'Si']
+    assert builder.analysis.code.uuid == python_code.uuid
+    path.write_text(yaml.safe_dump(content | {'glasses': None}))
+    with pytest.raises(ValueError, match='glasses missing'):
+        module.builder(path)
+    path.write_text(yaml.safe_dump(content | {'temperature': [1, 2]}))
+    with pytest.raises(ValueError, match=r'unknown temperature; known are .*temperatures'):
+        module.builder(path)
+    path.write_text(yaml.safe_dump(content | {'potential': 'pmmcs'}))
+    with pytest.raises(ValueError, match='potential: give a published one by `name`'):
+        module.builder(path)

@@ -131,8 +131,7 @@ def run_table(entry: Mapping[str, Any]) -> RenderableType:
                     label,
                     f'{run["length"]:g}',
                     *(_of_run(run['ions'].get(ion)) for ion in names),
-                    scientific((run.get('conductivity') or {}).get('nernst_einstein')),
-                    scientific((run.get('conductivity') or {}).get('collective')),
+                    *(_sigma_of_run(run, name) for name in ('nernst_einstein', 'collective')),
                     f'{run["status"].replace("_", " ")}: {run["reason"]}',
                 ]
             )
@@ -142,6 +141,11 @@ def run_table(entry: Mapping[str, Any]) -> RenderableType:
 
 def _of_run(ion: Mapping[str, Any] | None) -> str:
     return scientific(ion['D']) if ion is not None and ion['diffusive'] else '–'
+
+
+def _sigma_of_run(run: Mapping[str, Any], name: str) -> str:
+    moves = any(ion['diffusive'] for ion in run['ions'].values())
+    return scientific((run.get('conductivity') or {}).get(name)) if moves else '–'
 
 
 def series_table(results: Mapping[str, Any]) -> RenderableType:
@@ -194,7 +198,8 @@ def numbers_tables(numbers: Mapping[str, Any]) -> Iterator[RenderableType]:
             facts.append((f'D of {ion}', f'{scientific(entry["D"])} cm²/s ({entry["D"]["n"]} ions)'))
         else:
             facts.append((f'D of {ion}', f'none: {entry["reason"]}'))
-    sigma = found.get('conductivity') or {}
+    moves = any(entry['diffusive'] for entry in found.get('ions', {}).values())
+    sigma = (found.get('conductivity') or {}) if moves else {}
     for name, title in (('nernst_einstein', 'σ (Nernst-Einstein)'), ('collective', 'σ (collective)')):
         if sigma.get(name):
             facts.append((title, f'{scientific(sigma[name])} S/cm'))

@@ -118,7 +118,7 @@ def snapshot(task: Task, problems: list[str]) -> RenderableType:
     is_loop, is_sweep = task.process == LOOP, task.process in (SWEEP, POINT)
     rows = loop_rows(task) if is_loop else sweep_rows(task) if is_sweep else rows_of(task)
     totals = loop_totals(task, rows) if is_loop else totals_of(rows)
-    wide = console().width >= 100
+    wide = console().width >= (112 if is_sweep else 100)
     parts: list[RenderableType] = [_title(task), *(Text(f'  {line}') for line in place_lines(task))]
     parts += [sweep_table(rows, wide) if is_sweep else _table(rows, wide)]
     parts += [Text(f'  ✗ {row.name}: {row.reason}', style='red') for row in rows if row.reason]
