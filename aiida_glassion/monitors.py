@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from aiida.engine.processes.calcjobs.monitors import CalcJobMonitorAction, CalcJobMonitorResult
 from aiida.orm import CalcJobNode
+from aiida.schedulers import JobState
 from aiida.transports import Transport
 
 from aiida_glassion.formats.deepmd import lcurve
@@ -50,17 +51,17 @@ def watch_md(
         return None
     end = _out_of_trust(node, transport, schedule)
     if end is not None:
-        return CalcJobMonitorResult(action=CalcJobMonitorAction.KILL, override_exit_code=False, message=str(end))
+        return _stop(node, transport, str(end))
     default = Limits.of(schedule)
     limits = Limits(max_temperature or default.temperature, max_pressure or default.pressure)
     fault = find_fault(read_thermo(log, schedule, node.inputs.potential.base.attributes.get('units')), limits)
-    if fault is None:
-        return None
-    return CalcJobMonitorResult(action=CalcJobMonitorAction.KILL, override_exit_code=False, message=fault[1])
+    return None if fault is None else _stop(node, transport, fault[1])
 
 
 def watch_training(node: CalcJobNode, transport: Transport) -> CalcJobMonitorResult | None:
     """Stop a training whose loss is not a number or exploded; the parser reads what there is and gives the exit code.
+
+    A row that is not a number and the newest is let be: ``dp`` ends there by itself.
 
     :param node: the running DeepmdTrainCalculation.
     :param transport: open transport to its computer.
@@ -68,10 +69,26 @@ def watch_training(node: CalcJobNode, transport: Transport) -> CalcJobMonitorRes
     from aiida_glassion.calculations.deepmd_train import LCURVE_FILE
 
     text = _read_remote(node, transport, LCURVE_FILE).decode('utf-8', 'replace')
-    fault = lcurve.find_fault(lcurve.read_lcurve(text))
-    if fault is None:
+    curve = lcurve.read_lcurve(text)
+    fault = lcurve.find_fault(curve)
+    if fault is not None and fault[0] == 'not_a_number':
+        fault = lcurve.find_fault({name: rows[:-1] for name, rows in curve.items()})
+    return None if fault is None else _stop(node, transport, fault[1])
+
+
+def _stop(node: CalcJobNode, transport: Transport, reason: str) -> CalcJobMonitorResult | None:
+    """Stop a job, unless it has ended meanwhile.
+
+    AiiDA cannot kill a process of this machine that is no more: it would try for five minutes and then pause the job,
+    which nobody takes up again.
+    """
+    number = str(node.get_job_id())
+    scheduler = node.computer.get_scheduler()
+    scheduler.set_transport(transport)
+    job = scheduler.get_jobs(jobs=[number], as_dict=True).get(number)
+    if job is None or job.job_state is JobState.DONE:
         return None
-    return CalcJobMonitorResult(action=CalcJobMonitorAction.KILL, override_exit_code=False, message=fault[1])
+    return CalcJobMonitorResult(action=CalcJobMonitorAction.KILL, override_exit_code=False, message=reason)
 
 
 def seconds_left(log: Log, schedule: Schedule) -> float:
