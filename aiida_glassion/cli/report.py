@@ -16,8 +16,16 @@ from aiida_glassion.cli.terminal import console, line
 @click.argument('pk')
 @click.argument('directory', metavar='DIR', type=click.Path(file_okay=False, path_type=Path))
 @profile_option
+@click.option(
+    '--literature',
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar='FILE.csv',
+    help='Published D or σ to draw beside those of a diffusion sweep: lines "# unit: …" and "# citation: …", then '
+    'columns T_K,value and, if known, error. May be given several times.',
+)
 @click.option('-f', '--force', is_flag=True, help='Write into DIR though it is not empty.')
-def report(pk: str, directory: Path, profile: str | None, force: bool) -> None:
+def report(pk: str, directory: Path, profile: str | None, literature: tuple[Path, ...], force: bool) -> None:
     """Write the page, figures and tables of study PK (or a UUID) into DIR.
 
     A study that still runs, or failed in part, has a report too: it says what is missing.
@@ -38,7 +46,7 @@ def report(pk: str, directory: Path, profile: str | None, force: bool) -> None:
         raise GlassionError(message, exit_code=2) from None
     except MultipleObjectsError:
         raise GlassionError(f'Several nodes begin with {pk}: give more of the UUID.', exit_code=2) from None
-    page, *others = write_report(node, directory)
+    page, *others = write_report(node, directory, literature)
     kinds = Counter(path.suffix.removeprefix('.').upper() for path in others)
     seen = ', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))
     terminal = console()

@@ -34,8 +34,8 @@ class Estimate:
 
     def scaled(self, factor: float) -> Estimate:
         """The number in another unit."""
-        value, *others = (None if x is None else x * factor for x in (self.value, self.error, self.low, self.high))
-        return Estimate(float(value or 0.0), *others, n=self.n, widened=self.widened)
+        error, low, high = (None if x is None else x * factor for x in (self.error, self.low, self.high))
+        return Estimate(self.value * factor, error, low, high, self.n, self.widened)
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -52,12 +52,9 @@ def read_estimate(record: Any) -> Estimate | None:
     if not isinstance(record, Mapping) or _real(record.get('mean')) is None:
         return None
     n = _real(record.get('n'))
-    return Estimate(
-        float(record['mean']),
-        *(_real(record.get(key)) for key in ('standard_error', 'low', 'high')),
-        n=None if n is None else int(n),
-        widened=_real(record.get('widened')),
-    )
+    error, low, high = (_real(record.get(key)) for key in ('standard_error', 'low', 'high'))
+    count = None if n is None else int(n)
+    return Estimate(float(record['mean']), error, low, high, count, _real(record.get('widened')))
 
 
 def _real(value: Any) -> float | None:
@@ -248,9 +245,10 @@ def mean_over_replicas(curves: Sequence[Curve]) -> Curve:
     def at(curve: Curve, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
         if len(curve.x) == len(x) and np.allclose(curve.x, x):
             return np.asarray(values, dtype=float)
-        if x[0] > 0:
-            return np.interp(np.log(x), np.log(np.asarray(curve.x, dtype=float)), np.asarray(values, dtype=float))
-        return np.interp(x, np.asarray(curve.x, dtype=float), np.asarray(values, dtype=float))
+        own = np.asarray(curve.x, dtype=float)
+        by_ratio = x[0] > 0
+        at_x, from_x = (np.log(x), np.log(own)) if by_ratio else (x, own)
+        return np.asarray(np.interp(at_x, from_x, np.asarray(values, dtype=float)))
 
     rows = np.array([at(curve, curve.y) for curve in curves])
     error = rows.std(axis=0, ddof=1) / np.sqrt(len(rows))

@@ -32,7 +32,7 @@ def scientific(estimate: Estimate | None, digits: int = 3) -> str:
     if value == 0 and not error:
         return '0'
     if 0.01 <= abs(value) < 1000 and abs(error or 0.0) < 1000:
-        return format_number(Number(value, error), digits)
+        return _whole(format_number(Number(value, error), digits))
     power = math.floor(math.log10(max(abs(value), abs(error or 0.0))))
     scale = 10.0**power
     if not error or not math.isfinite(error):
@@ -40,7 +40,12 @@ def scientific(estimate: Estimate | None, digits: int = 3) -> str:
     else:
         places = min(6, max(0, 1 - math.floor(math.log10(error / scale))))
         text = f'({value / scale:.{places}f} ± {error / scale:.{places}f})'
-    return f'{text.replace("-", "−")} × 10{_superscript(power)}' if power else text
+    return _whole(f'{text.replace("-", "−")} × 10{_superscript(power)}')
+
+
+def _whole(text: str) -> str:
+    """Without places where a line may end."""
+    return text.replace(' ', '\u00a0')
 
 
 def interval_text(estimate: Estimate | None, plain: bool = False) -> str:
@@ -80,7 +85,7 @@ def verdict_of(sweep: Sweep) -> str:
         ended = sum(point.state != 'running' for point in sweep.points)
         return f'The sweep has not ended: {ended} of {_planned(sweep)} runs are through.'
     if sweep.state == 'failed':
-        return f'The sweep ended without its aim: {sweep.exit_text or "no reason was left"}.'
+        return f'The sweep did not reach its aim: {sweep.exit_text}.'
     if not fits:
         return 'The sweep ended, but no energy of activation can be given.'
     used = min(len(fit.get('used') or []) for fit in fits)

@@ -138,7 +138,8 @@ def _curves(node: Any) -> dict[str, dict[str, Curve]]:
     """Curves by kind of analysis and name."""
     if not isinstance(node, orm.ArrayData):
         return {}
-    arrays, found = node.arrays, {}
+    arrays = node.arrays
+    found: dict[str, dict[str, Curve]] = {}
     for name, about in (node.base.attributes.get('curves', None) or {}).items():
         kind, _, own = name.partition('__')
         if f'{name}__x' in arrays and f'{name}__y' in arrays:

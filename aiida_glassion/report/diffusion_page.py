@@ -234,7 +234,7 @@ def _making(sweep: Sweep) -> Markup:
         ]
     facts += [(f'Glass {label or "of the run"}', f'PK {pk}') for label, (pk, _) in sweep.glasses.items()]
     facts += [(words, _value(sweep.settings[key])) for key, words in _SETTINGS if sweep.settings.get(key) is not None]
-    charges_used = next(
+    charges_used: Mapping[str, float] = next(
         (
             conductivity['charges']
             for point in sweep.points
@@ -287,9 +287,9 @@ def _value(value: Any) -> str:
 
 def _data(sweep: Sweep, files: Sequence[str]) -> Markup:
     commands = (
-        f'glassion archive {sweep.uuid} sweep.aiida      # the whole study with its provenance, one file\n'
-        'verdi archive import sweep.aiida                # anybody, into any profile\n'
-        f'glassion report {sweep.uuid[:8]} report/             # this page again'
+        f'glassion archive {sweep.uuid} sweep.aiida   # the whole study, one file\n'
+        f'{"verdi archive import sweep.aiida":<66}# anybody, into any profile\n'
+        f'{f"glassion report {sweep.uuid[:8]} report/":<66}# this page again'
     )
     rows = [('the sweep' if not sweep.single else 'the run', sweep.pk, element('code', sweep.uuid))]
     rows += [(name, pk, element('code', uuid)) for name, (pk, uuid) in sweep.nodes.items()]
