@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numba
@@ -29,9 +30,14 @@ def axis_index(name: str, axis: str) -> int:
 
 def reduced_cell(cell: FloatArray) -> FloatArray:
     """The shortest three vectors that span the same lattice (Minkowski reduction), shortest first, (3, 3), Å."""
+    return _reduced(np.ascontiguousarray(cell, dtype=np.float64).tobytes()).copy()
+
+
+@lru_cache(maxsize=32)
+def _reduced(cell: bytes) -> FloatArray:
     from ase.geometry.minkowski_reduction import minkowski_reduce
 
-    rows = np.asarray(minkowski_reduce(cell)[0], dtype=np.float64)
+    rows = np.asarray(minkowski_reduce(np.frombuffer(cell).reshape(3, 3))[0], dtype=np.float64)
     return np.ascontiguousarray(rows[np.argsort(np.linalg.norm(rows, axis=1), kind='stable')])
 
 

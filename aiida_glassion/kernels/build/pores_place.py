@@ -18,8 +18,8 @@ DENSEST = math.pi / math.sqrt(18)
 
 _TRIES = 2000
 """Places tried for each sphere before they are pushed apart."""
-_PUSHES = 4000
-_STARTS = 4
+_PUSHES = 2000
+_STARTS = 3
 
 
 def place_spheres(cell: FloatArray, diameter: float, n: int, seed: int, gap: float = 0.0) -> list[Sphere]:
