@@ -14,6 +14,8 @@ from aiida_glassion.report.numbers import Number, find_number, read_number
 CLASSES = ('accurate', 'candidate', 'failed', 'set_aside')
 _COSTS = ('jobs', 'seconds', 'core_hours', 'cached', 'measured')
 COST_PARTS = ('train', 'explore', 'label', 'gate')
+_BEFORE, _AFTER = ('initial_data', 'label_initial'), ('final_train',)
+"""Parts that cost something outside of the iterations."""
 ACTIONS = {
     'repeat': 'again, with new data',
     'gate': 'judge structures',
@@ -168,13 +170,16 @@ def core_hours(record: Mapping[str, Any]) -> dict[str, float]:
 
 
 def total_cost(loop: Loop) -> dict[str, dict[str, float]]:
-    """Jobs that ran, seconds and core-hours of every part over all iterations.
+    """Jobs that ran, seconds and core-hours of every part: over all iterations, and once the loop has ended before
+    the first and after the last.
 
     ``measured`` of the jobs said how long they took, the time of others includes waiting; ``cached`` cost nothing.
     """
     total: dict[str, dict[str, float]] = {}
-    for record in loop.records:
-        for part, entry in (record.get('cost') or {}).items():
+    told = loop.report.get('cost') or {}
+    before, after = ({part: told[part] for part in parts if part in told} for parts in (_BEFORE, _AFTER))
+    for cost in (before, *(record.get('cost') or {} for record in loop.records), after):
+        for part, entry in cost.items():
             if isinstance(entry, Mapping):
                 own = total.setdefault(str(part), dict.fromkeys(_COSTS, 0.0))
                 for key in own:

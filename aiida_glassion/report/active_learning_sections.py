@@ -20,6 +20,8 @@ from aiida_glassion.report.active_learning_facts import (
 from aiida_glassion.report.markup import Figure, Markup, element, html, named_figure, table
 from aiida_glassion.report.numbers import find_number, format_number, value_text
 
+_COST_CAPTION = 'All iterations that were judged; of a loop that has ended also what came before and after them'
+
 Figures = Mapping[str, Figure]
 _MOST_REFUSED = 500
 
@@ -192,7 +194,7 @@ def cost_section(loop: Loop, figures: Figures) -> Markup:
     ]
     rows.append(('all', *(f'{sum(own[k] for own in total.values()) / f:.4g}' for k, f in
                           (('jobs', 1), ('seconds', 3600), ('core_hours', 1)))))  # fmt: skip
-    listed = table(('Part', 'Jobs', 'Hours in jobs', 'Core-hours'), rows, 'All iterations that were judged', 1)
+    listed = table(('Part', 'Jobs', 'Hours in jobs', 'Core-hours'), rows, _COST_CAPTION, 1)
     waited = sum(own['jobs'] - own['measured'] for own in total.values())
     cached = sum(own['cached'] for own in total.values())
     notes = [

@@ -8,23 +8,19 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_, while_
 
-from aiida_glassion.data.dataset import DatasetData
-from aiida_glassion.data.frames import FramesData, as_frames
-from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.functions.dataset import frames_of_dataset
 from aiida_glassion.functions.deviation import deviations_by_source
-from aiida_glassion.functions.learning import assess_iteration
-from aiida_glassion.functions.selection import remember_frames, set_levels
-from aiida_glassion.kernels.learning.convergence_settings import iteration_to_compare, read_convergence
+from aiida_glassion.functions.selection import set_levels
+from aiida_glassion.workchains.active_learning_begin import LearningBegin
 from aiida_glassion.workchains.active_learning_build import earlier_inputs, fill_builder
 from aiida_glassion.workchains.active_learning_checks import has_initial
-from aiida_glassion.workchains.active_learning_inputs import define_inputs, explored_from, name_of, number_of
-from aiida_glassion.workchains.active_learning_parts import LearningParts
+from aiida_glassion.workchains.active_learning_inputs import define_inputs, explored_from, name_of
+from aiida_glassion.workchains.active_learning_outputs import define_outputs
 from aiida_glassion.workchains.active_learning_records import reason_of
 from aiida_glassion.workchains.cost import cost_of
 
 
-class ActiveLearningWorkChain(LearningParts):
+class ActiveLearningWorkChain(LearningBegin):
     """Learn a potential where it does not know yet, until it knows, and say why that is believed.
 
     A committee is trained; its members run through the stages of a curriculum of dynamics, and what they disagree about
@@ -57,37 +53,7 @@ class ActiveLearningWorkChain(LearningParts):
             if_(cls.should_train_finally)(cls.train_finally, cls.inspect_final),
             cls.results,
         )
-        for name, kind, words in (
-            (
-                'iterations',
-                orm.Dict,
-                'Record of each iteration: fractions, errors, labels, cost, decision with reason.',
-            ),
-            ('datasets', DatasetData, 'Labelled frames that were learned, by origin: eV, eV/Å.'),
-            ('test_set', DatasetData, 'Labelled frames that were held out, by origin: eV, eV/Å.'),
-            ('memory', orm.ArrayData, 'Fingerprints and descriptors (no unit) of all chosen frames, by origin.'),
-            ('selections', orm.ArrayData, 'What became of every visited frame, by iteration; deviations eV/Å.'),
-            ('potentials', PotentialData, 'The models of the last committee; cutoff Å.'),
-            ('frozen', PotentialData, 'The same, uncompressed, to begin a next training with.'),
-            ('learning_curves', orm.ArrayData, 'Of the last training, by member: batches, eV/atom, eV/Å.'),
-            ('glasses', FramesData, 'Sampled frames of the glasses of the last structure gate, Å.'),
-        ):
-            spec.output_namespace(name, dynamic=True, valid_type=kind, required=False, help=words)
-        spec.output(
-            'errors', valid_type=orm.Dict, required=False, help='Errors of the last committee, meV/Å, meV/atom.'
-        )
-        spec.output('parity', valid_type=orm.ArrayData, required=False, help='Reference and prediction: eV, eV/Å.')
-        spec.output(
-            'report', valid_type=orm.Dict, required=False, help='Verdict, stages, labels, core-hours, failures.'
-        )
-        spec.exit_code(510, 'ERROR_TOO_MANY_ITERATIONS', message='Not converged in {iterations} iterations: {reason}')
-        spec.exit_code(511, 'ERROR_TOO_MANY_LABELS', message='Not converged with {labels} labelled frames: {reason}')
-        spec.exit_code(512, 'ERROR_TRAINING_FAILED', message='The committee of {where} could not be trained: {reason}')
-        spec.exit_code(513, 'ERROR_EXPLORATION_FAILED', message='The exploration of {where} failed: {reason}')
-        spec.exit_code(514, 'ERROR_LABELLING_FAILED', message='The labelling of {where} failed: {reason}')
-        spec.exit_code(515, 'ERROR_NOT_LEARNING', message='More data do not help: {reason}')
-        spec.exit_code(516, 'ERROR_STRUCTURE_NOT_SETTLED', message='The structure does not settle: {reason}')
-        spec.exit_code(520, 'ERROR_NO_INITIAL_DATA', message='There are no frames to begin with: {reason}')
+        define_outputs(spec)
 
     @classmethod
     def get_builder_from_protocol(cls, *args: Any, **kwargs: Any) -> ProcessBuilder:
@@ -121,19 +87,6 @@ class ActiveLearningWorkChain(LearningParts):
         ctx.failed_rounds, ctx.judged = 0, False
         self._take_up()
 
-    def _take_up(self) -> None:
-        earlier = self.inputs.get('earlier', {})
-        given = dict(earlier.get('iterations', {}))
-        records = [given[name] for name in sorted(given, key=number_of)]
-        self.ctx.memory = dict(earlier.get('memory', {}))
-        self.ctx.frozen = dict(earlier.get('frozen', {}))
-        for node in records:
-            self._keep_record(node)
-        self.ctx.parities = {number_of(name): node for name, node in dict(earlier.get('parities', {})).items()}
-        if records:
-            self._next_place(records[-1].get_dict())
-            self.report(f'going on after iteration {self.ctx.iteration}')
-
     def should_make_data(self) -> bool:
         """Whether no labelled frames were given."""
         return not self.ctx.first and has_initial(self.inputs)
@@ -148,6 +101,7 @@ class ActiveLearningWorkChain(LearningParts):
         frames = dict(node.outputs.frames) if 'frames' in node.outputs else {}
         if not frames:
             return self.exit_codes.ERROR_NO_INITIAL_DATA.format(reason=reason_of(node))
+        self._add_cost('initial_data', cost_of(node))
         if not node.is_finished_ok:
             self._fail('initial_data', node, 'went on with what there is')
         self.ctx.sets.update({name: frames[name] for name in explored_from(frames, self.inputs.initial)})
@@ -156,6 +110,7 @@ class ActiveLearningWorkChain(LearningParts):
     def inspect_first_labels(self) -> ExitCode | None:
         """Take the first labels."""
         node = self.ctx.first_labels
+        self._add_cost('label_initial', cost_of(node))
         if 'dataset' not in node.outputs:
             return self.exit_codes.ERROR_NO_INITIAL_DATA.format(reason=reason_of(node))
         if not node.is_finished_ok:
@@ -168,51 +123,15 @@ class ActiveLearningWorkChain(LearningParts):
     def prepare(self) -> ExitCode | None:
         """Hold frames out, gather what exploration starts from, remember what is known."""
         self._divide_first()
-        self.ctx.labels_total = sum(n.n_frames for part in (self.ctx.training, self.ctx.test) for n in part.values())
-        self.ctx.labels_initial = sum(
-            node.n_frames
-            for part in (self.ctx.training, self.ctx.test)
-            for name, node in part.items()
-            if not name.startswith(('iteration_', 'kept_'))
-        )
-        self.ctx.elements = sorted({e for node in self.ctx.training.values() for e in node.elements})
-        self.ctx.sets.update(dict(self.inputs.get('configurations', {})))
-        self._starts_from_data()
-        for name, node in self.ctx.sets.items():
-            unknown = sorted(set(as_frames(node).elements) - set(self.ctx.elements))
-            if unknown:
-                reason = f'configurations.{name} has {", ".join(unknown)}, which no labelled frame has'
-                return self.exit_codes.ERROR_NO_INITIAL_DATA.format(reason=reason)
-        if not self.ctx.memory:
-            known = {f'training_{name}': node for name, node in self.ctx.training.items()}
-            known |= {f'test_{name}': node for name, node in self.ctx.test.items()}
-            link = {'call_link_label': 'remember_initial'}
-            self.ctx.memory['initial'] = remember_frames(orm.List(self.ctx.elements), **known, metadata=link)
+        self._count_labels()
+        self._gather_starts()
+        if reason := self._unknown_elements():
+            return self.exit_codes.ERROR_NO_INITIAL_DATA.format(reason=reason)
+        self._remember_first()
         for name, node in self.ctx.memory.items():
             self.out(f'memory.{name}', node)
         self.report(f'{self.ctx.labels_total} labelled frames of {"-".join(self.ctx.elements)} to begin with')
         return None
-
-    def _divide_first(self) -> None:
-        given = dict(self.inputs.get('test', {}))
-        if not given:
-            for name, node in self.ctx.first.items():
-                self.hold_out(node, name, f'split_{name}')
-            return
-        self.ctx.training, self.ctx.test = dict(self.ctx.first), given
-        for port, nodes in (('datasets', self.ctx.training), ('test_set', self.ctx.test)):
-            for name, node in nodes.items():
-                self.out(f'{port}.{name}', node)
-
-    def _starts_from_data(self) -> None:
-        """Sets from the first frames where no others were given, and from those labelled last in an earlier loop."""
-        labelled = sorted((name for name in self.ctx.training if name.startswith('iteration_')), key=number_of)
-        chosen = {name: 'earlier' for name in labelled[-1:]}
-        if not self.ctx.sets:
-            chosen |= {name: f'data_{name}' for name in self.ctx.training if name not in labelled}
-        for name, prefix in chosen.items():
-            found = frames_of_dataset(self.ctx.training[name], metadata={'call_link_label': f'starts_{name}'})
-            self.ctx.sets.update({f'{prefix}_{formula}': frames for formula, frames in found.items()})
 
     def should_go_on(self) -> bool:
         """Whether the loop is neither converged, nor at an end, nor at a limit."""
@@ -320,38 +239,7 @@ class ActiveLearningWorkChain(LearningParts):
     def assess(self) -> None:
         """Decide what the iteration means."""
         self.ctx.pop('gate', None)
-        self.ctx.record = self._assess('assess')
-
-    def _assess(self, part: str) -> orm.Dict:
-        settings = {'convergence': self.ctx.settings['convergence'], 'stage': self._stage}
-        parts = {'train': 'train', 'explore': 'exploration', 'label': 'labelling', 'gate': 'gate'}
-        facts = {
-            'number': self.ctx.iteration,
-            'stage_index': self.ctx.stage_index,
-            'n_stages': len(self.ctx.settings['stages']),
-            'stage_round': self.ctx.stage_round,
-            'labels_total': self.ctx.labels_total,
-            'cost': {name: cost_of(self.ctx[key]) for name, key in parts.items() if self.ctx.get(key) is not None},
-        }
-        limits = read_convergence(self.ctx.settings['convergence'])
-        since = iteration_to_compare(limits, self.ctx.iteration, list(self.ctx.parities))
-        nodes: dict[str, orm.Data] = {
-            'exploration': self.ctx.exploration.outputs.report,
-            'selection': self.ctx.selected['report'],
-            'levels': self.ctx.levels,
-            'errors': self.ctx.train.outputs.errors,
-            'parity': self.ctx.train.outputs.parity,
-            **{f'earlier_{index:02d}': node for index, node in enumerate(self.ctx.records)},
-        }
-        if since is not None:
-            facts['earlier_parity'] = since
-            nodes['earlier_parity'] = self.ctx.parities[since]
-        for name, key, output in (('ledger', 'labelling', 'ledger'), ('gate', 'gate', 'report')):
-            process = self.ctx.get(key)
-            if process is not None and output in process.outputs:
-                nodes[name] = process.outputs[output]
-        record: orm.Dict = assess_iteration(orm.Dict(settings), orm.Dict(facts), **nodes, metadata=self._link(part))
-        return record
+        self.ctx.record = self.judge_iteration('assess')
 
     def should_make_glasses(self) -> bool:
         """Whether all else is met and the structure has to be judged."""
@@ -371,7 +259,7 @@ class ActiveLearningWorkChain(LearningParts):
             kept = {name: frames for name, frames in self.ctx.sets.items() if not name.startswith('glass_')}
             self.ctx.sets = kept | {f'glass_{name}': frames for name, frames in glasses.items()}
             self.ctx.glasses = glasses
-        self.ctx.record = self._assess('assess_again')
+        self.ctx.record = self.judge_iteration('assess_again')
         return None
 
     def conclude(self) -> None:
@@ -403,6 +291,7 @@ class ActiveLearningWorkChain(LearningParts):
 
     def inspect_final(self) -> None:
         """A final training that failed leaves the committee of the last iteration."""
+        self._add_cost('final_train', cost_of(self.ctx.final))
         if not self.ctx.final.is_finished_ok:
             self._fail('final_train', self.ctx.final, 'the committee of the last iteration is handed out')
 
@@ -414,26 +303,3 @@ class ActiveLearningWorkChain(LearningParts):
         name, words = self.ctx.ended
         code: ExitCode = self.exit_codes[name].format(**words)
         return code
-
-    def _out_results(self) -> None:
-        best = self._best_training()
-        if best is not None:
-            node = self._trainings()[best]
-            for port in ('potentials', 'frozen', 'learning_curves'):
-                for name, output in dict(node.outputs[port]).items() if port in node.outputs else ():
-                    self.out(f'{port}.{name}', output)
-            for port in ('errors', 'parity'):
-                self.out(port, node.outputs[port])
-        for name, glass in self.ctx.get('glasses', {}).items():
-            self.out(f'glasses.{name}', glass)
-        self.out('report', orm.Dict(self._report()).store())
-
-    def _end(self, part: str, node: orm.ProcessNode, code: ExitCode) -> ExitCode:
-        """End here, with everything there is."""
-        self._fail(part, node, 'the loop ended')
-        where = f'{name_of(self.ctx.iteration)}'
-        fields = {'reason': reason_of(node)} | ({'where': where} if '{where}' in code.message else {})
-        self.ctx.ended = ('', fields)
-        self._out_results()
-        ended: ExitCode = code.format(**fields)
-        return ended

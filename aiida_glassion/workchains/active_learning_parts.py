@@ -11,11 +11,14 @@ from aiida.common import AttributeDict
 
 from aiida_glassion.calculations.deepmd_deviation import DeepmdDeviationCalculation
 from aiida_glassion.functions.dataset import merge_datasets, split_dataset
+from aiida_glassion.functions.learning import assess_iteration
 from aiida_glassion.functions.selection import merge_memories, select_candidates
+from aiida_glassion.kernels.learning.convergence_settings import iteration_to_compare, read_convergence
 from aiida_glassion.kernels.learning.training_length import training_overrides
 from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.active_learning_inputs import name_of, number_of, seed_of
 from aiida_glassion.workchains.active_learning_records import LearningRecords
+from aiida_glassion.workchains.cost import cost_of
 from aiida_glassion.workchains.explore import ExploreWorkChain
 from aiida_glassion.workchains.initial_data import InitialDataWorkChain
 from aiida_glassion.workchains.label import LabelWorkChain
@@ -193,3 +196,44 @@ class LearningParts(LearningRecords):
         if self.inputs.get('reference', {}):
             inputs['reference'] = dict(self.inputs.reference)
         return self.submit(StructureGateWorkChain, **inputs)
+
+    def judge_iteration(self, part: str) -> orm.Dict:
+        """Put all facts of the iteration together and decide what it means.
+
+        :param part: of its link label.
+        """
+        settings = {'convergence': self.ctx.settings['convergence'], 'stage': self._stage}
+        parts = {
+            'train': 'train',
+            'explore': 'exploration',
+            'judge_returned': 'returned',
+            'label': 'labelling',
+            'gate': 'gate',
+        }
+        facts = {
+            'number': self.ctx.iteration,
+            'stage_index': self.ctx.stage_index,
+            'n_stages': len(self.ctx.settings['stages']),
+            'stage_round': self.ctx.stage_round,
+            'labels_total': self.ctx.labels_total,
+            'cost': {name: cost_of(self.ctx[key]) for name, key in parts.items() if self.ctx.get(key) is not None},
+        }
+        limits = read_convergence(self.ctx.settings['convergence'])
+        since = iteration_to_compare(limits, self.ctx.iteration, list(self.ctx.parities))
+        nodes: dict[str, orm.Data] = {
+            'exploration': self.ctx.exploration.outputs.report,
+            'selection': self.ctx.selected['report'],
+            'levels': self.ctx.levels,
+            'errors': self.ctx.train.outputs.errors,
+            'parity': self.ctx.train.outputs.parity,
+            **{f'earlier_{index:02d}': node for index, node in enumerate(self.ctx.records)},
+        }
+        if since is not None:
+            facts['earlier_parity'] = since
+            nodes['earlier_parity'] = self.ctx.parities[since]
+        for name, key, output in (('ledger', 'labelling', 'ledger'), ('gate', 'gate', 'report')):
+            process = self.ctx.get(key)
+            if process is not None and output in process.outputs:
+                nodes[name] = process.outputs[output]
+        record: orm.Dict = assess_iteration(orm.Dict(settings), orm.Dict(facts), **nodes, metadata=self._link(part))
+        return record

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import WorkChain
+from aiida.engine import ExitCode, WorkChain
 
 from aiida_glassion.kernels.learning.convergence_settings import read_convergence
 from aiida_glassion.workchains.active_learning_inputs import name_of
@@ -39,10 +39,14 @@ class LearningRecords(WorkChain):
         action = record['decision']['action']
         stage['state'] = {'advance': 'settled', 'converged': 'settled', 'stuck': 'stuck'}.get(action, 'explored')
         for part, cost in record['cost'].items():
-            total = self.ctx.cost.setdefault(part, {})
-            for key, value in cost.items():
-                if isinstance(value, (int, float)) and not isinstance(value, bool):
-                    total[key] = total.get(key, 0) + value
+            self._add_cost(part, cost)
+
+    def _add_cost(self, part: str, cost: Mapping[str, Any]) -> None:
+        """Add what a part cost to the whole."""
+        total = self.ctx.cost.setdefault(part, {})
+        for key, value in cost.items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                total[key] = total.get(key, 0) + value
 
     def _next_place(self, record: Mapping[str, Any]) -> None:
         """Stage and round that follow a decision."""
@@ -95,6 +99,19 @@ class LearningRecords(WorkChain):
         found = {name: node.outputs.errors['force']['rmse'] for name, node in self._trainings().items()}
         return {**found, 'handed_out': self._best_training()} if found else {}
 
+    def _out_results(self) -> None:
+        best = self._best_training()
+        if best is not None:
+            node = self._trainings()[best]
+            for port in ('potentials', 'frozen', 'learning_curves'):
+                for name, output in dict(node.outputs[port]).items() if port in node.outputs else ():
+                    self.out(f'{port}.{name}', output)
+            for port in ('errors', 'parity'):
+                self.out(port, node.outputs[port])
+        for name, glass in self.ctx.get('glasses', {}).items():
+            self.out(f'glasses.{name}', glass)
+        self.out('report', orm.Dict(self._report()).store())
+
     def _fail(self, part: str, node: orm.ProcessNode, then: str) -> None:
         """Write into the ledger what failed, and what was done about it."""
         entry = {'iteration': self.ctx.iteration, 'part': part, 'what': node.process_label, 'why': reason_of(node)}
@@ -105,6 +122,16 @@ class LearningRecords(WorkChain):
         for label, entry in node.outputs.ledger.get_dict().items():
             words = {'what': label, 'why': entry['reason'], 'then': entry['then'], 'pk': entry['pk']}
             self.ctx.failures.append({'iteration': self.ctx.iteration, 'part': part, **words})
+
+    def _end(self, part: str, node: orm.ProcessNode, code: ExitCode) -> ExitCode:
+        """End here, with everything there is."""
+        self._fail(part, node, 'the loop ended')
+        where = f'{name_of(self.ctx.iteration)}'
+        fields = {'reason': reason_of(node)} | ({'where': where} if '{where}' in code.message else {})
+        self.ctx.ended = ('', fields)
+        self._out_results()
+        ended: ExitCode = code.format(**fields)
+        return ended
 
 
 def reason_of(node: orm.ProcessNode) -> str:

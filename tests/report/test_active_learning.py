@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -101,6 +102,12 @@ class TestConverged:
         total = total_cost(loop)
         hours = sum(sum(core_hours(record).values()) for record in loop.records)
         assert sum(own['core_hours'] for own in total.values()) == pytest.approx(hours)
+        final = {'jobs': 5, 'seconds': 7200.0, 'core_hours': 2.0, 'cached': 0, 'measured': 5}
+        first = {**final, 'jobs': 96}
+        told = {'final_train': final, 'train': total['train'], 'label_initial': first}
+        whole = total_cost(replace(loop, report={**loop.report, 'cost': told}))
+        assert whole == {'label_initial': first, **total, 'final_train': final}
+        assert list(whole) == ['label_initial', *total, 'final_train']
 
     def test_stages_and_the_gate(self, loop):
         assert [(s.name, s.rounds, s.state, s.limit) for s in stage_progress(loop)] == [

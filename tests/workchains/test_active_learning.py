@@ -64,6 +64,7 @@ def test_from_first_frames_to_a_verdict_and_on(codes):
     assert {f'iteration_{number:02d}_{part}' for number in (1, 2) for part in parts} <= links
     assert {'iteration_01_label', 'iteration_01_split', 'iteration_02_gate', 'iteration_02_assess_again'} <= links
     assert ('final_train' in links) == node.is_finished_ok
+    assert ('final_train' in report['cost']) == node.is_finished_ok
     assert report['final']['handed_out'] in ('final', 'loop')
 
     melt = next(iter(read_system(SILICA)))
