@@ -5,14 +5,21 @@ from __future__ import annotations
 import pytest
 from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
-from small_loop import really_run, small_loop
+from small_loop import SILICA, really_run, small_loop
 
+from aiida_glassion.data.frames import FramesData
 from aiida_glassion.formats.deepmd.input import derive_seeds
+from aiida_glassion.formats.deepmd.systems import read_system
 from aiida_glassion.workchains.active_learning import ActiveLearningWorkChain
 from aiida_glassion.workchains.active_learning_inputs import seed_of
+from aiida_glassion.workchains.cost import cost_of
+from aiida_glassion.workchains.initial_data import InitialDataWorkChain
+from aiida_glassion.workchains.label_inputs import fill
 from aiida_glassion.workchains.train_inputs import member_seed
 
 ALL = {'levels', 'errors', 'labels', 'cost', 'decision', 'exploration', 'selection'}
+CRYSTAL = {'repeats': [1, 1, 1], 'scales': [1.0], 'structures': 23, 'displacement': 0.1}
+"""24 structures: the crystal itself is one."""
 
 
 @pytest.fixture
@@ -90,3 +97,57 @@ def test_a_failed_exploration_ends_the_loop_and_is_made_good_without_training_ag
     assert node.exit_status == 510, node.exit_message
     assert sorted(outputs['iterations']) == ['iteration_01']
     assert sorted(really_run(node)) == ['AseLabelCalculation', 'MdCalculation', 'MdCalculation']
+
+
+def test_a_loop_from_first_structures_ends_where_its_labels_are_spent(codes):
+    """What came before the first iteration is labelled, counted and paid for, too."""
+    builder = small_loop(codes(lmp={'FAKE_LMP_CANDIDATES': 0.7}), {'max_iterations': 5, 'max_labels': 30})
+    crystal = FramesData(frames=next(iter(read_system(SILICA)))[:1])
+    first = InitialDataWorkChain.get_builder_from_protocol(
+        {'silica': crystal},
+        protocol='fast',
+        overrides={'relax': {'engine': 'none'}, 'dynamics': {'engine': 'none'}, 'crystal': CRYSTAL},
+    )
+    builder.datasets = {}
+    fill(builder.initial, first._inputs(prune=True))
+    outputs, node = run_get_node(builder)
+    assert node.exit_status == 511, node.exit_message
+    assert 'Not converged with 30 labelled frames' in node.exit_message
+    report = outputs['report'].get_dict()
+    assert report['labels'] == {'total': 30, 'initial': 24}
+    assert report['reason'] in node.exit_message
+    assert report['iterations'] == 1, 'nothing is trained that could not be followed by labels'
+    record = outputs['iterations']['iteration_01'].get_dict()
+    assert (record['labels']['asked'], record['labels']['labelled']) == (6, 6), 'no more are asked for than are left'
+    assert set(report['cost']) == {'initial_data', 'label_initial', 'train', 'explore', 'label'}
+    labelling = node.base.links.get_outgoing(link_label_filter='label_initial').one().node
+    assert report['cost']['label_initial'] == cost_of(labelling)
+    assert report['cost']['label_initial']['jobs'] == 1
+    assert report['cost']['train'] == record['cost']['train']
+
+
+def test_a_member_lost_for_good_is_missed_for_an_iteration(codes):
+    """Two members look on while the third is away; the next committee is whole, and begins from nothing."""
+    lost = ','.join(str(training_seed(1, 1, 3, attempt)) for attempt in (0, 1))
+    told = {'dp': {'FAKE_DP_FAIL': f'seeds:{lost}'}, 'lmp': {'FAKE_LMP_CANDIDATES': 0.7}}
+    settings = {'max_iterations': 2, 'training': {'warm_start': True}}
+    outputs, node = run_get_node(small_loop(codes(**told), settings, committee=3))
+    assert node.exit_status == 510, node.exit_message
+    train, explore, again = (
+        node.base.links.get_outgoing(link_label_filter=label).one().node
+        for label in ('iteration_01_train', 'iteration_01_explore', 'iteration_02_train')
+    )
+    assert sorted(train.outputs.potentials) == ['seed_1', 'seed_2']
+    assert sorted(explore.inputs.committee) == ['member_2'], 'one leads, one looks on'
+    assert 'warm_start' not in again.inputs
+    assert sorted(outputs['potentials']) == ['seed_1', 'seed_2', 'seed_3']
+    failures = [(entry['iteration'], entry['part'], entry['what'], entry['then']) for entry in report_of(outputs)]
+    assert failures == [
+        (1, 'train', 'train_seed_3', 'again with another seed'),
+        (1, 'train', 'train_seed_3_again_1', 'left out'),
+    ]
+
+
+def report_of(outputs):
+    """The ledger of the loop."""
+    return outputs['report']['failures']
