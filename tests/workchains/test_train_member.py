@@ -168,10 +168,10 @@ def test_the_monitor_ends_a_training_that_exploded(dp):
     forces = {0: 3.0, 10: 900.0, 20: 900.0, 30: 900.0}
     rows = ''.join(f'{step} 9e9 1.0 {force} 1e-3\\n' for step, force in forces.items())
     curve = f"printf '# step rmse_trn rmse_e_trn rmse_f_trn lr\\n{rows}' > lcurve.out"
-    code = dp(f'{curve}; head -c 7000 {LOGS}/whole.log; sleep 50')
+    code = dp(f'{curve}; head -c 7000 {LOGS}/whole.log; sleep 600')
     monitors = {'loss': orm.Dict({'entry_point': 'glassion.deepmd.train', 'minimum_poll_interval': 1})}
     outputs, node = run_get_node(CalculationFactory('glassion.deepmd.train'), **inputs(code, monitors=monitors))
     assert node.exit_status == 322
     assert 'the error grew from 3 to 900 eV/Å at step 30' in node.exit_message
     assert 'potential' not in outputs
-    assert (node.mtime - node.ctime).total_seconds() < 40
+    assert (node.mtime - node.ctime).total_seconds() < 500
