@@ -24,6 +24,9 @@ from aiida_glassion.kernels.topology._near import (
 
 IntArray = npt.NDArray[np.integer[Any]]
 
+_FIRST_LOOKS = 64
+"""Nodes after which it is known whether looking ahead for the largest ring spares work."""
+
 
 @numba.njit(cache=True, nogil=True)
 def _surround(near: Near, net: Net, node: int, largest: int) -> bool:
@@ -47,9 +50,54 @@ def _surround(near: Near, net: Net, node: int, largest: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
+def _largest_candidate(near: Near, net: Net, node: int, largest: int) -> int:
+    """No ring of which a node is the first is larger than this; 0 if there is none, -1 if there was no room.
+
+    Only nodes after the origin are followed. All members of such a ring are, and it is without a shortcut: so they are
+    found as many links away as along the ring, from both sides.
+    """
+    clear(near)
+    add_place(near, node, 0, 0)
+    radius, odd = largest // 2, largest % 2 == 1
+    k = best = 0
+    while k < near.size[0]:
+        inside = near.depth[k] < radius
+        if k > 0 and not before(near, 0, k):
+            near.ways[k] = 0
+        elif (inside or odd) and not follow(near, net, k, inside):
+            return -1
+        k += 1
+    for p in range(1, near.size[0]):
+        size, ways = 2 * near.depth[p], near.ways[p]
+        if ways == 0:
+            continue
+        if size > best and _is_several(ways):
+            best = size
+        if size + 1 <= best or size + 1 > largest or near.start[p] < 0:
+            continue
+        low = near.start[p]
+        for place in range(low, low + net.offsets[near.node[p] + 1] - net.offsets[near.node[p]]):
+            q = near.ends[place]
+            if q > p and near.depth[q] == near.depth[p] and near.ways[q] != 0 and _is_several(ways | near.ways[q]):
+                best = size + 1
+                break
+    return best
+
+
+@numba.njit(cache=True, nogil=True)
 def _is_several(ways: int) -> bool:
     """Whether there are two ways or more; the last bit stands for all links from the 64th on."""
     return ways & (ways - 1) != 0 or ways < 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _touches(near: Near, net: Net, k: int, other: int) -> bool:
+    """Whether a number that was followed is linked to another one."""
+    low = near.start[k]
+    for place in range(low, low + net.offsets[near.node[k] + 1] - net.offsets[near.node[k]]):
+        if near.ends[place] == other:
+            return True
+    return False
 
 
 @numba.njit(cache=True, nogil=True)
@@ -154,16 +202,27 @@ def primitive_rings(net: Net, largest: int, crowded: bool) -> tuple[int, IntArra
     room = 256 + most_links
     near = empty_near(n_nodes, room, most_links)
     radius = largest // 2
-    reach = radius // 2
     around = _around(room, room)
     one, two = np.empty(radius + 1, dtype=np.int64), np.empty(radius + 1, dtype=np.int64)
     turn_one, turn_two = np.zeros(radius + 1, dtype=np.int64), np.zeros(radius + 1, dtype=np.int64)
     ring = np.empty(largest + 1, dtype=np.int64)
+    looked = spared = 0
     for node in range(n_nodes):
-        while not _surround(near, net, node, largest):
+        limit = -1
+        # a look ahead is worth its time where many nodes are not on large rings
+        if looked < _FIRST_LOOKS or 4 * spared > looked:
+            limit = _largest_candidate(near, net, node, largest)
+            looked += 1
+            spared += 0 <= limit < largest // 2
+        if limit == 0:
+            continue
+        if limit < 0:
+            limit = largest
+        while not _surround(near, net, node, limit):
             room *= 2
             near = empty_near(n_nodes, room, most_links)
             around = _around(room, room)
+        reach = limit // 4
         size = near.size[0]
         steps = 0
         for p in range(1, size):
@@ -176,14 +235,14 @@ def primitive_rings(net: Net, largest: int, crowded: bool) -> tuple[int, IntArra
                 q = p
                 if across >= 0:
                     q = near.ends[near.start[p] + across]
-                    if q <= p or near.depth[q] != depth or 2 * depth + 1 > largest or near.ways[q] == 0:
+                    if q <= p or near.depth[q] != depth or 2 * depth + 1 > limit or near.ways[q] == 0:
                         continue
                     if not _is_several(near.ways[p] | near.ways[q]):
                         continue
                 elif not _is_several(near.ways[p]):
                     continue
                 n = 2 * depth + (across >= 0)
-                if n > largest or n < 3:
+                if n > limit or n < 3:
                     continue
                 at = depth
                 one[depth] = p
@@ -196,6 +255,8 @@ def primitive_rings(net: Net, largest: int, crowded: bool) -> tuple[int, IntArra
                     other = near.ends[near.start[k] + turn_one[at]]
                     turn_one[at] += 1
                     if other < 0 or near.depth[other] != at - 1 or (at > 1 and near.ways[other] == 0):
+                        continue
+                    if across >= 0 and at == depth > 1 and _touches(near, net, other, q):
                         continue
                     one[at - 1] = other
                     if at > 1:
@@ -225,6 +286,8 @@ def primitive_rings(net: Net, largest: int, crowded: bool) -> tuple[int, IntArra
                         other = near.ends[near.start[k] + turn_two[here]]
                         turn_two[here] += 1
                         if other < 0 or near.depth[other] != here - 1:
+                            continue
+                        if across >= 0 and here == depth > 1 and _touches(near, net, other, p):
                             continue
                         below = here - 1
                         if below > 0 and near.ways[other] & ~own == 0:
