@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aiida_glassion.kernels.mechanics._compiled import solve_maps, strain_invariants, sum_over_pairs
+from aiida_glassion.kernels.mechanics._compiled import fit_maps, strain_invariants
 from aiida_glassion.kernels.space.images import check_periodic
 from aiida_glassion.kernels.space.regions import REGIONS
 from aiida_glassion.kernels.structure._columns import build_columns, periodic_cell, turned_frame
@@ -86,23 +86,25 @@ def local_strain(
     wrap = np.array(pbc, dtype=np.float64) if far and not unwrapped else np.empty(0)
     full = np.asarray(periodic_cell(before, box_before, pbc, cutoff), dtype=np.float64)
     turned, frame = turned_frame(full)
-    columns = build_columns(before, turned, frame, cutoff, half=True)
-    present = box_after @ frame.T
-    sums = sum_over_pairs(
+    columns = build_columns(before, turned, frame, cutoff)
+    present = np.ascontiguousarray(box_after @ frame.T)
+    n_atoms = len(before)
+    gradients, d2min, counts = np.empty((n_atoms, 3, 3)), np.empty(n_atoms), np.empty(n_atoms, dtype=np.int64)
+    fit_maps(
         columns,
         np.ascontiguousarray(moved_fractions @ present),
         np.ascontiguousarray(moved_fractions),
-        np.ascontiguousarray(present),
+        present,
         wrap,
         cutoff**2,
+        gradients,
+        d2min,
+        counts,
     )
-    n_atoms = len(before)
-    gradients, d2min = np.empty((n_atoms, 3, 3)), np.empty(n_atoms)
-    solve_maps(sums, gradients, d2min)
-    gradients = np.ascontiguousarray(frame.T @ gradients @ frame + np.linalg.solve(box_before, box_after).T)
+    whole = np.ascontiguousarray(np.linalg.solve(box_before, box_after).T)
     strains, shear, volumetric = np.empty((n_atoms, 6)), np.empty(n_atoms), np.empty(n_atoms)
-    strain_invariants(gradients, strains, shear, volumetric)
-    return LocalStrain(d2min, gradients, strains, shear, volumetric, np.rint(sums[:, 0]).astype(np.int64))
+    strain_invariants(gradients, np.ascontiguousarray(frame), whole, strains, shear, volumetric)
+    return LocalStrain(d2min, gradients, strains, shear, volumetric, counts)
 
 
 def by_region(
