@@ -30,7 +30,8 @@ def axis_index(name: str, axis: str) -> int:
 
 def reduced_cell(cell: FloatArray) -> FloatArray:
     """The shortest three vectors that span the same lattice (Minkowski reduction), shortest first, (3, 3), Å."""
-    return _reduced(np.ascontiguousarray(cell, dtype=np.float64).tobytes()).copy()
+    reduced: FloatArray = _reduced(np.ascontiguousarray(cell, dtype=np.float64).tobytes()).copy()
+    return reduced
 
 
 @lru_cache(maxsize=32)

@@ -75,7 +75,7 @@ def test_a_thousand_random_carvings_keep_stoichiometry_and_neutrality(pore, seed
     assert set(made.left_inside) == set(np.flatnonzero(~gone & inside))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(pores, st.integers(0, 1000))
 def test_the_fewest_atoms_change_and_they_are_the_nearest(pore, seed):
     symbols, positions = disilicate(seed=seed)
