@@ -7,6 +7,7 @@ times. See README.md beside this file.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import platform
 import statistics
@@ -28,6 +29,7 @@ SIZES = (12_500, 100_000)
 DENSITY = 0.075  # Å⁻³, a silicate glass
 CUTOFF = 6.0  # Å
 STRAIN = np.array([[1.03, 0.02, 0.0], [0.0, 0.99, 0.0], [0.0, 0.0, 0.99]])
+ORDERS = ('in order', 'shuffled')
 NOISE = 0.15  # Å, of each component: what a strain leaves behind beyond its affine part
 MATSCIPY_UP_TO = 20_000
 """Atoms beyond which matscipy's arrays of pairs are not waited for."""
@@ -36,13 +38,18 @@ Answer = dict[str, np.ndarray]
 Task = Callable[[], Answer]
 
 
-def sample(n: int, seed: int = 0) -> tuple[np.ndarray, ...]:
-    """Reference, its cell, the strained positions and their cell; atoms keep a distance, as atoms do."""
+def sample(n: int, order: str, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Reference, its cell, the strained positions and their cell; atoms keep a distance, as atoms do.
+
+    In memory they stand by their place in space, or shuffled, as in a melt that has forgotten how it was packed.
+    """
     rng = np.random.default_rng(seed)
     edge = (n / DENSITY) ** (1 / 3)
     per_edge = int(np.ceil(n ** (1 / 3)))
     grid = np.stack(np.meshgrid(*3 * [np.arange(per_edge)], indexing='ij'), axis=-1).reshape(-1, 3)
     chosen = rng.choice(len(grid), n, replace=False)
+    if order == 'in order':
+        chosen = np.sort(chosen)
     reference = (grid[chosen] + rng.random((n, 3)) * 0.8) * edge / per_edge
     cell = edge * np.eye(3)
     return reference, cell, reference @ STRAIN + rng.normal(0, NOISE, (n, 3)), cell @ STRAIN
@@ -143,14 +150,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--sizes', type=int, nargs='+', default=list(SIZES))
+    parser.add_argument('--orders', choices=ORDERS, nargs='+', default=list(ORDERS))
     arguments = parser.parse_args()
     packages = ('numpy', 'numba', 'ovito', 'matscipy')
     print('Python', platform.python_version(), *(f'· {name} {installed(name) or "absent"}' for name in packages))
     print(f'one thread each; medians of {arguments.repeats} runs in turn; same answers asserted\n')
-    print('| what | atoms | program | wall ms | CPU ms | CPU, times ours |')
-    print('|---|---|---|---|---|---|')
-    for n in arguments.sizes:
-        atoms = sample(n)
+    print('| what | atoms | in memory | program | wall ms | CPU ms | CPU, times ours |')
+    print('|---|---|---|---|---|---|---|')
+    for n, order in itertools.product(arguments.sizes, arguments.orders):
+        atoms = sample(n, order)
         for what, tasks in (
             ('D²min and strain, 6 Å', strain_tasks(*atoms)),
             ('bond switching, 2.2 Å', switching_tasks(*atoms)),
@@ -158,7 +166,8 @@ def main() -> None:
             results = measure(tasks, arguments.repeats)
             own = results['aiida-glassion'][1]
             for name, (wall, cpu) in results.items():
-                print(f'| {what} | {n} | {name} | {wall * 1e3:.1f} | {cpu * 1e3:.1f} | {cpu / own:.1f} |', flush=True)
+                times = f'{wall * 1e3:.1f} | {cpu * 1e3:.1f} | {cpu / own:.1f}'
+                print(f'| {what} | {n} | {order} | {name} | {times} |', flush=True)
 
 
 if __name__ == '__main__':
