@@ -98,7 +98,7 @@ def fracture_energy(
     end = min(last + 1, len(x) - 1)
     work = float(np.trapezoid(s[: end + 1], x[: end + 1])) * units.GPA_ANGSTROM_TO_J_PER_M2
     ligament = 1 - crack_area / area
-    return FractureEnergy(work / ligament, work, complete, float(x[end]), ligament)
+    return FractureEnergy(float(work / ligament), work, complete, float(x[end]), float(ligament))
 
 
 def toughness(energy: Value, young: Value, poisson: Value | None = None, plane: Plane = 'strain') -> Value:
@@ -150,7 +150,7 @@ def surface_energy(separated: float, whole: float, area: float) -> float:
         raise ValueError(f'area: {area}, expected a positive area in Å²')
     if not (np.isfinite(separated) and np.isfinite(whole)):
         raise ValueError(f'separated, whole: {separated}, {whole} eV, expected finite energies')
-    return (separated - whole) / (2 * area) * units.EV_PER_ANGSTROM2_TO_J_PER_M2
+    return float((separated - whole) / (2 * area) * units.EV_PER_ANGSTROM2_TO_J_PER_M2)
 
 
 def brittleness(surface: Value, energy: Value) -> Value:
@@ -162,7 +162,7 @@ def brittleness(surface: Value, energy: Value) -> Value:
     """
     if not 0 < energy.value < np.inf:
         raise ValueError(f'energy: {energy.value} J/m², expected a positive number')
-    value = 2 * surface.value / energy.value
+    value = float(2 * surface.value / energy.value)
     terms = [given.error / given.value for given in (surface, energy) if given.error is not None and given.value != 0]
     return Value(value, abs(value) * float(np.linalg.norm(terms)) if terms else None)
 

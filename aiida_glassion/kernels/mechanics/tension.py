@@ -95,7 +95,7 @@ def analyse_tension(
     return Tension(
         young, error, residual, strength, float(e[top]), failure is not None, failure, broken is not None, broken,
         area * units.GPA_TO_J_PER_M3,
-        None if length is None else area * length * units.GPA_ANGSTROM_TO_J_PER_M2,
+        None if length is None else float(area * length * units.GPA_ANGSTROM_TO_J_PER_M2),
         float(e[-1]),
     )  # fmt: skip
 
