@@ -8,18 +8,10 @@ from typing import Any
 import numpy as np
 
 from aiida_glassion.report.diffusion import Curves, Estimate, Group, Sweep, read_estimate
-from aiida_glassion.report.diffusion_facts import (
-    courses_of,
-    fits_of,
-    havens_of,
-    point_status,
-    replica_values,
-    room_of,
-    series_points,
-    value_at,
-)
+from aiida_glassion.report.diffusion_facts import fits_of, point_status, replica_values, room_of, value_at
 from aiida_glassion.report.diffusion_figures import name_of
 from aiida_glassion.report.diffusion_literature import Literature
+from aiida_glassion.report.diffusion_series import courses_of, havens_of, series_points
 from aiida_glassion.report.figures.channels import PLANES, best_points, channels_of
 
 Table = tuple[str, list[str], list[list[Any]]]

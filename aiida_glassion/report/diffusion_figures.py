@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from aiida_glassion.report.diffusion import Group, Sweep
-from aiida_glassion.report.diffusion_facts import (
-    arrhenius_panels,
-    courses_of,
-    havens_of,
-    series_points,
-)
 from aiida_glassion.report.diffusion_literature import Literature
+from aiida_glassion.report.diffusion_series import arrhenius_panels, courses_of, havens_of, series_points
 from aiida_glassion.report.figures.arrhenius import ArrheniusPanel, arrhenius_figure
 from aiida_glassion.report.figures.channels import best_points, channels_figure, channels_of
 from aiida_glassion.report.figures.diffusion_course import course_figure, haven_figure, series_figure

@@ -16,11 +16,12 @@ from aiida_glassion.cli import main
 from aiida_glassion.cli import report as command
 from aiida_glassion.report import diffusion_files
 from aiida_glassion.report.diffusion import Estimate, mean_over_replicas, read_estimate
-from aiida_glassion.report.diffusion_facts import interval_text, scientific, temperature_of, warnings_of
+from aiida_glassion.report.diffusion_facts import interval_text, scientific, warnings_of
 from aiida_glassion.report.diffusion_figures import diffusion_figures, sheet_of
 from aiida_glassion.report.diffusion_literature import read_literature
 from aiida_glassion.report.diffusion_node import read_sweep
 from aiida_glassion.report.diffusion_page import write_sweep_page
+from aiida_glassion.report.diffusion_series import temperature_of
 from aiida_glassion.report.figures.diffusion_sheet import panels_of
 from aiida_glassion.report.files import write_report
 from aiida_glassion.report.provenance import called
