@@ -235,10 +235,11 @@ class _Writer:
     def barostat(self, stage: DynamicStage) -> str:
         end = stage.pressure if stage.pressure_end is None else stage.pressure_end
         target = f'{self.pressure(stage.pressure)} {self.pressure(end)} {self.time(stage.pressure_damping)}'
+        keep_tilts = ' flip no' if stage.coupling == 'tri' else ''
         if not isinstance(stage, Deform):
-            return f'{stage.coupling} {target}'
+            return f'{stage.coupling} {target}{keep_tilts}'
         free = ['x', 'y', 'z'] + (['xy', 'xz', 'yz'] if stage.coupling == 'tri' else [])
-        return ' '.join(f'{axis} {target}' for axis in free if axis != stage.mode)
+        return ' '.join(f'{axis} {target}' for axis in free if axis != stage.mode) + keep_tilts
 
     def strain(self, stage: Deform) -> str:
         if stage.mode == 'volume':

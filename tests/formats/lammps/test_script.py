@@ -191,6 +191,13 @@ def test_shear_and_volume(mode):
     assert ('change_box all triclinic' in text) == (mode == 'xy')
 
 
+@pytest.mark.parametrize('more', [{'kind': 'hold'}, {'kind': 'deform', 'mode': 'x', 'strain': 0.1}])
+def test_tilts_are_never_flipped(more):
+    stage = {'temperature': 300, 'ensemble': 'npt', 'coupling': 'tri', 'pressure': 0, 'duration': 2, **more}
+    line = next(line for line in script({'stages': [stage]}).splitlines() if 'all npt' in line)
+    assert line.endswith(' flip no')
+
+
 @pytest.mark.parametrize(
     ('seed', 'bath'), [(899_000_000, 899_000_000), (900_000_001, 1_000_001), (2**31 - 1, 349483647)]
 )
