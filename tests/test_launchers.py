@@ -216,8 +216,8 @@ def test_the_yaml_of_a_diffusion_sweep_makes_a_valid_builder(tmp_path, aiida_pro
     builder = module.builder(path)
     ports = builder.process_class.spec().inputs
     assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
-    assert builder.temperatures.get_list() == [1600, 2000, 2400]
-    assert builder.settings['budget'] == 80
+    assert builder.temperatures.get_list() == [2250, 2500, 2750]
+    assert builder.settings['budget'] == 160
     assert builder.md.md.potential.elements == ['Na', 'O', 'Si']
     assert builder.analysis.code.uuid == python_code.uuid
     path.write_text(yaml.safe_dump(content | {'glasses': None}))

@@ -260,3 +260,42 @@ def test_a_process_without_a_glass_is_answered(invoke):
     done = invoke(study.pk, *USUAL)
     assert done.exit_code == 2
     assert 'has no glass among its outputs' in done.output
+
+
+@pytest.fixture
+def earlier(built, lmp_code):
+    """A sweep that was killed."""
+    from aiida.engine.utils import instantiate_process
+    from aiida.manage import get_manager
+
+    builder = built(GLASS, *USUAL, '--temperatures', '1500,1000', '--seed', '7', '--walltime', '01:00:00')
+    node = instantiate_process(get_manager().get_runner(), builder).node
+    node.set_process_state('killed')
+    node.seal()
+    return node
+
+
+def test_an_earlier_sweep_once_more_with_what_is_changed(built, invoke, earlier):
+    builder = built('--continue', earlier.pk, '--budget', '320', '--temperatures', '1500,1250,1000', code=None)
+    settings, before = builder.settings.get_dict(), earlier.inputs.settings.get_dict()
+    assert settings == {**before, 'budget': 320, 'temperatures': [1500, 1250, 1000]}
+    assert builder.temperatures.get_list() == [1500, 1250, 1000]
+    assert builder.seed.value == 7
+    assert builder.glasses['glass_1'].uuid == earlier.inputs.glasses.glass_1.uuid
+    assert builder.md.md.potential.uuid == earlier.inputs.md.md.potential.uuid
+    assert builder.md.md.code.uuid == earlier.inputs.md.md.code.uuid
+    assert builder.md.md.metadata.options['max_wallclock_seconds'] == 3600
+    said = ' '.join(invoke('--continue', earlier.pk, '--budget', '320', '--dry-run', code=None).output.split())
+    assert f'Once more: diffusion sweep {earlier.pk}' in said
+    assert 'caching is off in this profile' in said
+    assert '20 … 320' in said
+
+
+def test_what_an_earlier_sweep_does_not_take(invoke, earlier):
+    refused = invoke('--continue', earlier.pk, '--budget', '5', code=None)
+    assert refused.exit_code == 2
+    assert 'shorter than the first segment' in ' '.join(refused.output.split())
+    glass = earlier.inputs.glasses.glass_1
+    wrong = invoke('--continue', glass.pk, code=None)
+    assert wrong.exit_code == 2
+    assert f'node {glass.pk} is FramesData, no diffusion sweep' in wrong.output
