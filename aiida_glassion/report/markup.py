@@ -68,7 +68,7 @@ def picture(content: bytes, kind: str, alt: str, caption: str) -> Markup:
     data = base64.b64encode(content).decode()
     width = _png_width(content) if kind == 'png' else None
     size = '' if width is None else f' width="{width}"'
-    image = Markup(f'<img alt="{escape(alt)}"{size} src="data:image/{kind};base64,{data}">')
+    image = Markup(f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{data}"{size}>')
     return element('figure', image, element('figcaption', caption))
 
 
