@@ -13,8 +13,10 @@ glassion launch diffusion-sweep "$here/../structure/glass_1.extxyz" --potential 
 pk=$(cat "$results/pk")
 
 # How it goes: every run, its phase, and D so far. The status is 1 if too few temperatures tell a D; `show` says why.
-status=0
-glassion watch "$pk" --interval 5 || status=$?
+set +e
+glassion watch "$pk" --interval 5
+status=$?
+set -e
 
 # D and conductivity by temperature, and the lines through them.
 glassion show "$pk" --replicas
