@@ -133,7 +133,7 @@ def _check_glasses(glasses: Mapping[str, orm.Data], temperatures: Collection[flo
     """Glasses have the elements that the settings name, charges sum to zero, and the potential covers them."""
     settings = read_settings(inputs['settings'].get_dict())
     try:
-        counts = {name: elements_of(node) for name, node in glasses.items()}
+        counts = {name.removeprefix('glasses.'): elements_of(node) for name, node in glasses.items()}
     except (TypeError, ValueError) as error:
         return f'glasses: {error}'
     try:

@@ -30,6 +30,8 @@ from aiida_glassion.workchains.md_pieces import parts_of, species_of
 
 _SET_HERE = ('configuration', 'schedule', 'seed', 'retrieve', 'keep_velocities')
 _ANALYSIS_OUTPUTS = ('numbers', 'curves', 'per_atom')
+_WHOLE = (0, AnalysisCalculation.exit_codes.ERROR_SOME_FAILED.status)
+"""Ends of an analysis that saw all frames."""
 
 
 class DiffusionPointWorkChain(WorkChain):
@@ -220,7 +222,7 @@ class DiffusionPointWorkChain(WorkChain):
         if self.ctx.stopped is not None:
             return
         found = self._analysed()
-        if 'numbers' not in found:
+        if self.ctx.unanalysed is not None:
             self.ctx.stopped = self.ctx.unanalysed
             return
         self.ctx.progress.append(found['numbers'].pk)
@@ -239,13 +241,13 @@ class DiffusionPointWorkChain(WorkChain):
             if name in found:
                 self.out('trajectory' if name == 'copied' else name, found[name])
         if 'numbers' in found:
-            self.ctx.whole, self.ctx.unanalysed = found['numbers'].pk, None
+            self.ctx.whole = found['numbers'].pk
             failed = found['numbers'].get_dict().get('failed', {})
             if 'diffusion' in failed:
                 self.report(f'diffusion: {failed["diffusion"]}')
         elif self.ctx.progress:
             self.out('numbers', orm.load_node(self.ctx.progress[-1]))
-        if self.ctx.segments and 'analysis' not in self.inputs:
+        if 'numbers' in found and 'analysis' not in self.inputs:
             _, starts, segments = self._home()
             every = orm.Int(self._settings.copy_every)
             link = {'call_link_label': 'copy_frames'}
@@ -291,12 +293,12 @@ class DiffusionPointWorkChain(WorkChain):
         return {'remotes': remotes, 'parts': orm.List(parts), 'species': orm.Dict(species_of(nodes[0]))}
 
     def _analysed(self) -> dict[str, orm.Data]:
-        """Outputs of the last analysis; where there are none, the reason is noted."""
+        """Outputs of the last analysis; where they are not whole, the reason is noted."""
         node = self.ctx.analysis
         if node is None:
             return {}
         found = {name: node.outputs[name] for name in (*_ANALYSIS_OUTPUTS, 'copied') if name in node.outputs}
-        if 'numbers' not in found:
+        if 'numbers' not in found or node.exit_status not in _WHOLE:
             self.ctx.unanalysed = reason_of(node)
         return found
 

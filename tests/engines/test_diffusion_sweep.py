@@ -37,11 +37,11 @@ FAILS_AT = 77
 
 @pytest.fixture
 def code(lmp_code, aiida_code_installed, tmp_path):
-    """The real LAMMPS, but an error in its own words for any run at 77 K, and the first production is killed once."""
+    """The real LAMMPS, but an error in its own words at 77 K and for runs of 60 steps; one of 500 is killed once."""
     program = tmp_path / 'lmp-moon'
     real = lmp_code.filepath_executable
     program.write_text(f"""#!/bin/bash
-if grep -q "temp {FAILS_AT}.* " "$2"; then
+if grep -q "temp {FAILS_AT}.* " "$2" || grep -q "^run 60 " "$2"; then
   echo "ERROR: Cannot open the moon for reading (src/moon.cpp:1)" > "$4"; exit 1
 fi
 if grep -q "^run 500 " "$2" && mkdir {tmp_path}/killed 2> /dev/null; then
@@ -149,25 +149,51 @@ def test_too_short_then_longer(code):
     assert np.abs(np.diff(frames.positions[:, :, :], axis=0)).max() < 5.2, 'no jump at a boundary'
 
 
+def inputs_of_point(code, analysis_code=None, **settings):
+    """Inputs of one run at 3000 K."""
+    sweeps = WorkflowFactory('glassion.diffusion_sweep')
+    builder = sweeps.get_builder_from_protocol(
+        code,
+        potential(),
+        {'melt': glass()},
+        [3000, 2500],
+        protocol='fast',
+        overrides={**SMALL, **settings},
+        analysis_code=analysis_code,
+    )
+    taken = {key: value for key, value in builder._inputs(prune=True).items() if key in ('md', 'settings', 'analysis')}
+    return {**taken, 'configuration': glass(), 'temperature': 3000.0, 'seed': 11}
+
+
+def test_production_that_breaks(code):
+    """LAMMPS fails in the second segment: the first is analysed and given all the same."""
+    settings = {
+        'equilibrate': {'duration': 0.2},
+        'segment': 0.8,
+        'budget': 0.94,
+        'analyses': {'channels': None, 'flexibility': None},
+    }
+    inputs = inputs_of_point(code, **settings)
+    outputs, node = run_get_node(WorkflowFactory('glassion.diffusion_point'), **inputs)
+    assert node.exit_status == 331, node.exit_message
+    assert 'Cannot open the moon' in node.exit_message
+    results = outputs['results'].get_dict()
+    assert (results['n_segments'], results['status']) == (1, 'not_diffusive')
+    assert results['length'] == pytest.approx(0.8)
+    assert 'production ended early' in results['reason']
+    assert outputs['numbers']['analyses']['diffusion']['numbers']['length'] == pytest.approx(0.8)
+    assert sorted(outputs['numbers']['analyses']) == ['diffusion', 'dynamics']
+    assert outputs['trajectory'].n_frames == 5
+    assert list(outputs['history']['segments']) == ['segment_00']
+
+
 def test_home_and_remote_say_the_same(lmp_code, python_code):
     """One run with a goal out of reach: the budget is spent, D is given with its error; frames come home or stay."""
     found = {}
     for route in ('home', 'remote'):
-        sweeps = WorkflowFactory('glassion.diffusion_sweep')
-        source = sweeps.get_builder_from_protocol(
-            lmp_code,
-            potential(),
-            {'melt': glass()},
-            [3000, 2500],
-            protocol='fast',
-            overrides={**SMALL, 'segment': 0.8, 'budget': 2.0, 'relative_error': 0.01},
-            analysis_code=python_code if route == 'remote' else None,
-        )
-        taken = {
-            key: value for key, value in source._inputs(prune=True).items() if key in ('md', 'settings', 'analysis')
-        }
-        point = WorkflowFactory('glassion.diffusion_point')
-        outputs, node = run_get_node(point, configuration=glass(), temperature=3000.0, seed=11, **taken)
+        settings = {'segment': 0.8, 'budget': 2.0, 'relative_error': 0.01}
+        inputs = inputs_of_point(lmp_code, python_code if route == 'remote' else None, **settings)
+        outputs, node = run_get_node(WorkflowFactory('glassion.diffusion_point'), **inputs)
         assert node.exit_status == 431, node.exit_message
         assert 'wanted 1 %' in node.exit_message
         results = outputs['results'].get_dict()
