@@ -140,14 +140,14 @@ def nothing_for_ever(folder: Path, limit: float) -> Iterator[None]:
 
     :param limit: s.
     """
-    over, states = threading.Event(), list[str]()
+    over, states, killed = threading.Event(), list[str](), list[int]()
 
     def watch() -> None:
         if over.wait(limit):
             return
         states.append(state_of(folder))
         for _ in range(int(limit)):
-            end_all(folder)  # again and again: an ended job may be tried anew
+            killed.extend(end_all(folder))  # again and again: an ended job may be tried anew
             if over.wait(1):
                 return
         sys.__stderr__.write(f'after {2 * limit:.0f} s it still waits, though its jobs were killed; {states[0]}\n')
@@ -162,5 +162,5 @@ def nothing_for_ever(folder: Path, limit: float) -> Iterator[None]:
         over.set()
         watcher.join(60)
         end_all(folder)
-    if states:
+    if killed:
         pytest.fail(f'after {limit:.0f} s its jobs were killed; then {states[0]}')
