@@ -214,10 +214,10 @@ def main() -> None:
 
 def measure(home: Home, options: argparse.Namespace) -> dict[str, Any]:
     """Everything that was asked for."""
-    from benchmarks.active_learning_plans import FULL, SMALL
+    from benchmarks.active_learning_plans import CHOICE, FULL, SMALL
     from benchmarks.active_learning_teacher import Codes, make_ground
 
-    size = SMALL if options.small else FULL
+    size = SMALL if options.small else CHOICE if options.baseline else FULL
     codes = Codes.load()
     begin, load = time.time(), os.getloadavg()[0]
     ground = make_ground(home, codes, size.problem, size.plan)

@@ -131,3 +131,11 @@ SMALL = Size(
     rounds=3,
     labels=15,
 )  # fmt: skip
+CHOICE = replace(
+    SMALL,
+    overrides={**SMALL.overrides, 'max_labels': 1000},
+    training={'compress': False, **net(5.0, [8, 16, 32], 6, [40, 40, 40], 3000)},
+    rounds=4,
+    labels=6,
+)
+"""For the comparison of selections: so few labels in an iteration that there is a choice, and a net that can learn from them."""
