@@ -19,6 +19,8 @@ MARKERS = ('o', '^', 's', 'D', 'v', 'P')
 _FOREIGN = ('s', 'D', 'p', 'h', '*', 'X')
 ROOM = 300.0
 NOTHING = 'No temperature has a value yet.'
+_FAR = 100.0
+"""An interval that reaches further, as a factor, leaves the axes, so that the points are still seen."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def _draw_series(axes: Any, series: ArrheniusSeries, colour: str, marker: str) -
     if series.room is not None and series.room.value > 0:
         axes.errorbar(
             1000 / ROOM, series.room.value, _bars(series.room), fmt='*', color=colour, markersize=10,
-            markerfacecolor='white', linewidth=1.1, zorder=3, clip_on=False,
+            markerfacecolor='white', linewidth=1.1, zorder=3,
         )  # fmt: skip
 
 
@@ -179,7 +181,7 @@ def _bars(estimate: Estimate) -> Any:
     if estimate.interval is None:
         return None
     low, high = estimate.interval
-    low = max(low, 0.1 * estimate.value)
+    low = low if low > 0 else 0.1 * estimate.value
     return [[max(0.0, estimate.value - low)], [max(0.0, high - estimate.value)]]
 
 
@@ -196,7 +198,9 @@ def _value_axis(axes: Any, panel: ArrheniusPanel) -> None:
     for series in panel.series:
         for estimate in (*(dot.estimate for dot in series.dots), series.room):
             if estimate is not None and estimate.value > 0:
-                values += [max(end, 0.1 * estimate.value) for end in estimate.interval or ()] + [estimate.value]
+                middle = estimate.value
+                ends = [min(max(end, middle / _FAR), middle * _FAR) for end in estimate.interval or ()]
+                values += [*ends, middle]
         values += [dot.upper_limit / 10 for dot in series.dots if dot.upper_limit]
         if series.line is not None:
             values += [float(value) for value in (series.line.value.min(), series.line.value.max())]

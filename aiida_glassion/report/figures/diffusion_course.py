@@ -229,5 +229,6 @@ def draw_series(axes: Any, points: Sequence[SeriesPoint], temperatures: Sequence
 def _bars(estimate: Estimate) -> Any:
     if estimate.interval is None:
         return None
-    low, high = max(estimate.interval[0], 0.1 * estimate.value), estimate.interval[1]
+    low, high = estimate.interval
+    low = low if low > 0 else 0.1 * estimate.value
     return [[max(0.0, estimate.value - low)], [max(0.0, high - estimate.value)]]
