@@ -138,4 +138,4 @@ CHOICE = replace(
     rounds=4,
     labels=6,
 )
-"""For the comparison of selections: so few labels in an iteration that there is a choice, and a net that can learn from them."""
+"""For the comparison of selections: few labels in an iteration, so there is a choice; a net that can learn."""
