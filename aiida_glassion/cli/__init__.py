@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'watch': ('aiida_glassion.cli.watch:watch', 'Watch a study while it runs.'),
     'show': ('aiida_glassion.cli.show:show', 'Tables of what came out.'),
     'report': ('aiida_glassion.cli.report:report', 'Write a page, figures and tables of a study.'),
+    'export': ('aiida_glassion.cli.export:export', 'Configurations of a node as extXYZ, LAMMPS data, CIF, POSCAR.'),
     'archive': ('aiida_glassion.cli.archive:archive', 'Export a study with its whole provenance to one file.'),
 }
 
