@@ -9,10 +9,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from aiida_glassion.cli.engines import find_lammps
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+
+@event.listens_for(Engine, 'connect')
+def _do_not_wait_for_the_disk(connection, _record):
+    """Databases of tests need not outlive a power cut; on a slow disk their thousands of commits take an hour."""
+    connection.execute('PRAGMA synchronous = OFF')
+    connection.execute('PRAGMA journal_mode = MEMORY')
+
 
 pytest_plugins = 'aiida.tools.pytest_fixtures'
 
