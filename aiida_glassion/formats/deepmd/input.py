@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -92,13 +94,20 @@ def normalise(content: Mapping[str, Any]) -> dict[str, Any]:
 
     :raises ValueError: deepmd's own words, with its suggestion for a misspelt keyword.
     """
+    return copy.deepcopy(_normalised(json.dumps(content)))
+
+
+@lru_cache(maxsize=64)
+def _normalised(text: str) -> dict[str, Any]:
+    """As deepmd builds its whole tree of arguments anew for a check, and a committee has the same input many times."""
     from deepmd.utils.argcheck import normalize
     from deepmd.utils.compat import update_deepmd_input
 
+    content = json.loads(text)
     if not isinstance(content.get('model'), dict) or not isinstance(content['model'].get('descriptor'), dict):
         raise ValueError('[at location `model`] no descriptor is given, e.g. {"type": "se_e2_a", "rcut": 6.0, …}')
     try:
-        checked: dict[str, Any] = normalize(update_deepmd_input(copy.deepcopy(dict(content)), warning=False, dump=None))
+        checked: dict[str, Any] = normalize(update_deepmd_input(content, warning=False, dump=None))
     except Exception as error:  # dargs has several classes of its own, some of which are no ValueError
         words = str(error)
         raise ValueError(words if len(words.split()) > 1 else f'{type(error).__name__}: {words}') from error
