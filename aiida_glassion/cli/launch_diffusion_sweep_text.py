@@ -53,7 +53,7 @@ def describe(
         ]
         for row in plan.rows
     ]
-    shown: list[Any] = [parts.section('Diffusion sweep of', title), facts, *parts.warning_lines(warnings)]
+    shown: list[Any] = [parts.section('Diffusion sweep', title), facts, *parts.warning_lines(warnings)]
     shown += [Text(), parts.numbers_table('', head, rows), Text(), _cost(plan)]
     return Group(*shown)
 

@@ -205,7 +205,7 @@ class DiffusionSweepWorkChain(WorkChain):
         inputs.configuration = self.inputs.glasses[run.glass]
         inputs.temperature = orm.Float(run.temperature)
         inputs.seed = orm.Int(run.seed)
-        inputs.metadata.call_link_label = run.label
+        inputs.metadata.update(call_link_label=run.label, label=run.label, description='')
         return inputs
 
     def inspect_points(self) -> None:

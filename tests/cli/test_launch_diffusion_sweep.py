@@ -87,7 +87,7 @@ def test_dry_run_says_what_will_be_done(invoke):
     assert done.exit_code == 0, done.output
     said = ' '.join(done.output.split())
     for words in (
-        'Diffusion sweep of Na2Si4O9',
+        'Diffusion sweep Na2Si4O9',
         'glass_1: 600 atoms (80 Na, 360 O, 160 Si)',
         'pmmcs (published)',
         '6: 3 temperatures × 1 glass × 2, at most 2 at a time; seed 1',
