@@ -57,7 +57,7 @@ class Charges(click.ParamType):
 )
 @click.option('--coulomb', type=click.Choice(['pppm', 'dsf']), default='pppm', show_default=True)
 @click.option('--valence', 'valences', type=Assignment(), multiple=True, help='V=4: where a potential has several.')
-@click.option('--temperatures', type=Temperatures(), help='K: 900,1000,1100.  [default: of the protocol]')
+@click.option('--temperatures', type=Temperatures(), help='K: 900,1000,1100; napso has its own.')
 @click.option('--protocol', metavar='NAME', help='fast, moderate, napso.  [default: moderate]')
 @click.option('--rate', type=_POSITIVE, help='Glasses of which quench rate, K/ps.')
 @click.option('--replicas', type=click.IntRange(min=1), help='Runs of each glass at each temperature.')
@@ -132,6 +132,12 @@ def _from_glasses(sources: Sequence[str], given: Mapping[str, Any]) -> tuple[Any
     glasses = read_glasses(sources, given['rate'])
     settings = protocols.load('diffusion_sweep', given['protocol'], overrides_of(given))
     settings = with_changes(settings, given['changes'])
+    if not settings['temperatures']:
+        raise GlassionError(
+            f'--temperatures: none given, and protocol {settings["protocol"]} has none of its own; give some at which '
+            'the ions diffuse in the time: 1500,1750,2000 for an oxide, 500,600,700 for a sulfide, say.',
+            exit_code=2,
+        )
     potential, warnings = _potential(given, glasses, potential_of_glasses)
     code = code_of(given['code'], 'code', 'glassion.md')
     python = python_beside(given['python'], code) if given['beside_data'] else None

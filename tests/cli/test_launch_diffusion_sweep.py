@@ -31,9 +31,11 @@ def lmp_code(aiida_code_installed, localhost):
 def invoke(aiida_profile_clean, lmp_code):
     """The command in this process, in the profile of the tests; it never asks and never submits to a daemon."""
 
-    def run(*arguments, code=lmp_code):
+    def run(*arguments, code=lmp_code, temperatures='1000,1250,1500'):
         runner = CliRunner(env={'COLUMNS': '160'})
         named = () if code is None else ('--code', code.full_label)
+        if temperatures and not {'--temperatures', '--continue'} & set(map(str, arguments)):
+            named = (*named, '--temperatures', temperatures)
         words = [str(argument) for argument in (*arguments, *named, '--profile', aiida_profile_clean.name)]
         return runner.invoke(main, ['launch', 'diffusion-sweep', *words])
 
@@ -231,6 +233,12 @@ def test_what_cannot_be_is_refused_in_a_sentence(invoke, case):
     assert words in said
     assert 'Traceback' not in said
     assert 'defect' not in said
+
+
+def test_temperatures_are_asked_for(invoke):
+    done = invoke(GLASS, *USUAL, temperatures=None)
+    assert done.exit_code == 2
+    assert '--temperatures: none given' in ' '.join(done.output.split())
 
 
 def test_a_wrapped_or_open_cell_is_told(invoke, tmp_path):
