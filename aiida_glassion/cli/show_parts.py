@@ -62,7 +62,7 @@ def numbers_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[st
     for index, column in enumerate(columns):
         is_text = index == 0 or column.startswith('<')
         justify: Literal['left', 'right'] = 'left' if is_text else 'right'
-        table.add_column(column.removeprefix('<'), justify=justify, header_style='dim', no_wrap=not is_text)
+        table.add_column(column.removeprefix('<'), justify=justify, header_style='dim', overflow='fold')
     for row in rows:
         table.add_row(*(_text(cell) for cell in row))
     return table

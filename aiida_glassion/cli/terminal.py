@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from rich.console import Console
 from rich.text import Text
+
+_WIDTH_OF_FILES = 140
+"""Columns of what is written into a file or a pipe, where nothing says how wide it may be."""
 
 #: mark and colour of each verdict.
 MARKS = {
@@ -18,7 +24,8 @@ MARKS = {
 
 def console() -> Console:
     """Return the terminal; plain text when the output is not a terminal, and never a line broken inside a path."""
-    return Console(highlight=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() or 'COLUMNS' in os.environ else _WIDTH_OF_FILES
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def line(verdict: str, name: str, seen: str, mend: str | None = None) -> Text:
