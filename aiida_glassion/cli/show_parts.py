@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from aiida_glassion.cli.terminal import console
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+_FOLDED_WORDS = 12
+"""Columns of the terminal in which words can be folded."""
 
 
 def process_facts(node: Any) -> dict[str, Any]:
@@ -55,14 +60,27 @@ def facts_table(facts: Iterable[tuple[str, Any]]) -> RenderableType:
 
 
 def numbers_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> RenderableType:
-    """A table whose first column names what the others count; a column named with a `<` before is left-aligned."""
+    """A table whose first column names what the others count; a column named with a `<` before is left-aligned.
+
+    Numbers keep to one line where they have room, else they are folded: nothing is cut off.
+    """
     from rich.table import Table
 
+    rows = [list(row) for row in rows]
+    is_words = [index == 0 or column.startswith('<') for index, column in enumerate(columns)]
+    widths = [max(len(cell) for cell in cells) + 2 for cells in zip(columns, *rows, strict=True)]
+    least = sum(min(width, _FOLDED_WORDS) if words else width for width, words in zip(widths, is_words, strict=True))
+    one_line = least <= console().width
     table = Table(title=title or None, title_justify='left', title_style='bold', box=None, padding=(0, 0, 0, 2))
-    for index, column in enumerate(columns):
-        is_text = index == 0 or column.startswith('<')
-        justify: Literal['left', 'right'] = 'left' if is_text else 'right'
-        table.add_column(column.removeprefix('<'), justify=justify, header_style='dim', overflow='fold')
+    for column, words in zip(columns, is_words, strict=True):
+        justify: Literal['left', 'right'] = 'left' if words else 'right'
+        table.add_column(
+            column.removeprefix('<'),
+            justify=justify,
+            header_style='dim',
+            overflow='fold',
+            no_wrap=one_line and not words,
+        )
     for row in rows:
         table.add_row(*(_text(cell) for cell in row))
     return table
