@@ -168,11 +168,15 @@ def test_an_element_without_a_scattering_length(lines, tmp_path):
 
 def test_a_wrapped_dump_without_elements(tmp_path):
     path = tmp_path / 'wrapped.lammpstrj'
-    head = 'ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS xy xz yz pp pp pp\n0 10\n0 10\n0 10\n'
+    head = 'ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS pp pp pp\n0 10\n0 10\n0 10\n'
     path.write_text(head + 'ITEM: ATOMS id type x y z\n1 1 1 1 1\n2 2 9.5 1 1\n')
     assert '--species 1=Na,2=O' in run(path, '--what', 'rdf', status=2)
     said = run(path, '--what', 'rdf', '--species', '1=Na,2=O', '--r-max', '4')
     assert '1 Na, 1 O' in said, 'a structure does not mind wrapped atoms'
+    for kind, wanted in (('xy xz yz pp pp pp', 3), ('abc origin pp pp pp', 4)):
+        path.write_text(path.read_text().replace('BOUNDS pp pp pp', f'BOUNDS {kind}'))
+        assert f'2 numbers in a line, expected {wanted}' in run(path, '--what', 'rdf', status=2)
+        path.write_text(path.read_text().replace(f'BOUNDS {kind}', 'BOUNDS pp pp pp'))
 
 
 BAD_CURVES = {

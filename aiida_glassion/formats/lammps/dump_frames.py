@@ -201,6 +201,9 @@ def _text_frame(buffer: Buffer, start: int) -> FrameHeader:
 
 def _text_cell(item: str, rows: list[list[float]]) -> tuple[Array, Array]:
     numbers = np.array(rows)
+    wanted = 4 if 'abc origin' in item else 3 if 'xy xz yz' in item else 2
+    if numbers.shape[1] < wanted:
+        raise ValueError(f'{item}: {numbers.shape[1]} numbers in a line, expected {wanted}')
     if 'abc origin' in item:
         return numbers[:, :3], numbers[:, 3]
     tilts = numbers[:, 2] if 'xy xz yz' in item else np.zeros(3)
