@@ -38,6 +38,8 @@ def diffusive_start(msd: Msd, last: int, n_walkers: int | None = None) -> int:
 
     The first of thirty for which the exponent is within 0.95 to 1.05 from there to four times as long, and within 0.9
     to 1.1 from there to the end (two errors allowed); failing that, within 0.9 to 1.1 in both; else a fifth of the end.
+    Ions that rattle in a cage pass an exponent of 1 on their way from ballistic motion into it: only lags beyond those
+    at which the MSD grows slower than t^0.9 (by three errors) count.
 
     :param last: end of the fit, frames.
     """
@@ -45,8 +47,12 @@ def diffusive_start(msd: Msd, last: int, n_walkers: int | None = None) -> int:
     low, high = EXPONENTS
     starts = fit_lags(1, max(1, last // 10), 30).tolist()
     near = {start: log_log_slope(msd, start, min(last, max(4 * start, start + 3)), walkers)[0] for start in starts}
+    local = {start: log_log_slope(msd, start, min(last, max(2 * start, start + 2)), walkers) for start in starts}
+    caged = max((start for start, (slope, error) in local.items() if slope + 3 * error < low), default=0)
     for narrow in (0.5, 1.0):
         for start, exponent in near.items():
+            if start <= caged:
+                continue
             if abs(exponent - 1) > narrow * (high - low) / 2:
                 continue
             far, error = log_log_slope(msd, start, last, walkers)
