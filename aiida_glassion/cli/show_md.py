@@ -78,7 +78,7 @@ def md_tables(content: Mapping[str, Any], replicas: bool = False) -> list[Render
     :param replicas: of no meaning here.
     """
     results = content['results']
-    columns = ['stage', '', 'steps', 'T / K', 'p / GPa', 'ρ / g/cm³', 'E_pot / eV']
+    columns = ['stage', '<', 'steps', 'T / K', 'p / GPa', 'ρ / g/cm³', 'E_pot / eV']
     shown: list[RenderableType] = [parts.heading(content), parts.facts_table(_facts(content))]
     shown += [parts.blank(), parts.numbers_table('Stages', columns, (_stage_row(s) for s in content['stages']))]
     warnings = results.get('warnings', [])

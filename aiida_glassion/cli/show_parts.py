@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from aiida_glassion.cli.terminal import console
-
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
 _FOLDED_WORDS = 12
 """Columns of the terminal in which words can be folded."""
+_GAP = 2
+"""Columns of the terminal between two columns of a table."""
 
 
 def process_facts(node: Any) -> dict[str, Any]:
@@ -64,26 +65,38 @@ def numbers_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[st
 
     Numbers keep to one line where they have room, else they are folded: nothing is cut off.
     """
-    from rich.table import Table
+    return _NumbersTable(title, list(columns), [list(row) for row in rows])
 
-    rows = [list(row) for row in rows]
-    is_words = [index == 0 or column.startswith('<') for index, column in enumerate(columns)]
-    widths = [max(len(cell) for cell in cells) + 2 for cells in zip(columns, *rows, strict=True)]
-    least = sum(min(width, _FOLDED_WORDS) if words else width for width, words in zip(widths, is_words, strict=True))
-    one_line = least <= console().width
-    table = Table(title=title or None, title_justify='left', title_style='bold', box=None, padding=(0, 0, 0, 2))
-    for column, words in zip(columns, is_words, strict=True):
-        justify: Literal['left', 'right'] = 'left' if words else 'right'
-        table.add_column(
-            column.removeprefix('<'),
-            justify=justify,
-            header_style='dim',
-            overflow='fold',
-            no_wrap=one_line and not words,
-        )
-    for row in rows:
-        table.add_row(*(_text(cell) for cell in row))
-    return table
+
+@dataclass(frozen=True)
+class _NumbersTable:
+    """A table laid out when it is printed, for only then its width is known."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.table import Table
+
+        is_words = [index == 0 or column.startswith('<') for index, column in enumerate(self.columns)]
+        widths = [max(map(len, cells)) for cells in zip(self.columns, *self.rows, strict=True)]
+        least = [min(width, _FOLDED_WORDS) if words else width for width, words in zip(widths, is_words, strict=True)]
+        one_line = sum(least) + _GAP * (len(least) - 1) <= options.max_width
+        table = Table(title=self.title or None, box=None, padding=(0, 0, 0, _GAP), pad_edge=False)
+        table.title_justify, table.title_style = 'left', 'bold'
+        for column, words in zip(self.columns, is_words, strict=True):
+            justify: Literal['left', 'right'] = 'left' if words else 'right'
+            table.add_column(
+                column.removeprefix('<'),
+                justify=justify,
+                header_style='dim',
+                overflow='fold',
+                no_wrap=one_line and not words,
+            )
+        for row in self.rows:
+            table.add_row(*(_text(cell) for cell in row))
+        yield table
 
 
 def warning_lines(warnings: Iterable[str], sign: str = '!', style: str = 'yellow') -> list[RenderableType]:
