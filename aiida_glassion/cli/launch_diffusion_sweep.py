@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from aiida_glassion.cli.errors import GlassionError
-from aiida_glassion.cli.launch_inputs import Assignment, Walltime, code_of, committee_of, job_options, nested
+from aiida_glassion.cli.launch_inputs import Assignment, Walltime, code_of, committee_of, job_options
+from aiida_glassion.cli.launch_settings import Charges, check, with_changes
 from aiida_glassion.cli.launch_submit import submission_options, submit
 from aiida_glassion.cli.profile import load
 from aiida_glassion.cli.terminal import console
@@ -30,23 +31,6 @@ class Temperatures(click.ParamType):
             except ValueError:
                 self.fail(f'{word!r} is no temperature; write them as 900,1000,1100 (K)', param, ctx)
             found.append(int(number) if number == int(number) else number)
-        return found
-
-
-class Charges(click.ParamType):
-    """``Na=1,Si=4,O=-2`` in e."""
-
-    name = 'Na=1,O=-2,…'
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
-        """Split and read."""
-        found = {}
-        for word in str(value).strip(' ,').split(','):
-            element, _, number = word.partition('=')
-            try:
-                found[element.strip()] = float(number)
-            except ValueError:
-                self.fail(f'{word!r} is no charge; write them as Na=1,Si=4,O=-2 (e)', param, ctx)
         return found
 
 
@@ -124,8 +108,8 @@ def _check_options(sources: Sequence[str], given: Mapping[str, Any]) -> None:
 
 def _from_glasses(sources: Sequence[str], given: Mapping[str, Any]) -> tuple[Any, Any]:
     """Builder, checked, and what it will do, ready to print."""
-    from aiida_glassion.cli.launch_diffusion_sweep_glasses import potential_of_glasses, read_glasses
     from aiida_glassion.cli.launch_diffusion_sweep_text import describe
+    from aiida_glassion.cli.launch_glasses import potential_for, read_glasses
     from aiida_glassion.workchains import protocols
     from aiida_glassion.workchains.diffusion_sweep import DiffusionSweepWorkChain
 
@@ -138,7 +122,7 @@ def _from_glasses(sources: Sequence[str], given: Mapping[str, Any]) -> tuple[Any
             'the ions diffuse in the time: 1500,1750,2000 for an oxide, 500,600,700 for a sulfide, say.',
             exit_code=2,
         )
-    potential, warnings = _potential(given, glasses, potential_of_glasses)
+    potential, warnings = potential_for(given, glasses)
     code = code_of(given['code'], 'code', 'glassion.md')
     python = python_beside(given['python'], code) if given['beside_data'] else None
     builder = DiffusionSweepWorkChain.get_builder_from_protocol(
@@ -174,31 +158,6 @@ def overrides_of(given: Mapping[str, Any]) -> dict[str, Any]:
     return overrides
 
 
-def with_changes(settings: Mapping[str, Any], changes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Settings with ``--set`` laid over them.
-
-    :raises ValueError: an unknown setting.
-    """
-    from aiida_glassion.workchains import protocols
-
-    changed = dict(settings)
-    for path, value in changes:
-        changed = protocols.merge(changed, nested(path, value, changed))
-    return changed
-
-
-def _potential(given: Mapping[str, Any], glasses: Sequence[Any], of_glasses: Any) -> tuple[Any, list[str]]:
-    """Node of the potential and what it warns of."""
-    from aiida_glassion.cli.launch_inputs import potential_of
-
-    elements = sorted({element for glass in glasses for element in glass.counts})
-    made = of_glasses(glasses) if given['potential'] is None else None
-    if made is None:
-        return potential_of(given, elements)
-    made.potential.check_covers(elements)
-    return made, []
-
-
 def python_beside(label: str | None, lammps: Any) -> Any:
     """Python on the computer of the frames.
 
@@ -226,19 +185,6 @@ def finish(builder: Any, given: Mapping[str, Any]) -> None:
         builder.tolerated_failures = orm.Float(given['tolerate'])
     if given['threads'] > 1:
         builder.md.md.accelerator = {'suffix': 'omp', 'package': f'omp {given["threads"]}'}
-
-
-def check(builder: Any) -> None:
-    """Check as it will be on submission.
-
-    :raises GlassionError: the WorkChain refuses the inputs.
-    """
-    ports = builder.process_class.spec().inputs
-    problem = ports.validate(ports.pre_process(builder._inputs(prune=True)))
-    if problem is not None:
-        raise GlassionError(
-            problem.message if problem.port == 'inputs' else f'{problem.port}: {problem.message}', exit_code=2
-        )
 
 
 def plan_of(builder: Any, ranks: int) -> Any:

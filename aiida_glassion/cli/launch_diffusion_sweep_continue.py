@@ -23,12 +23,13 @@ def take_up(given: Mapping[str, Any]) -> tuple[Any, Any]:
     from aiida_glassion.cli import launch_diffusion_sweep as launcher
     from aiida_glassion.cli import show_parts as parts
     from aiida_glassion.cli.launch_diffusion_sweep_text import describe
+    from aiida_glassion.cli.launch_settings import check, with_changes
     from aiida_glassion.workchains import protocols
 
     node = _sweep(given['earlier'])
     builder = node.get_builder_restart()
     before = node.inputs.settings.get_dict()
-    settings = launcher.with_changes(protocols.merge(before, launcher.overrides_of(given)), given['changes'])
+    settings = with_changes(protocols.merge(before, launcher.overrides_of(given)), given['changes'])
     temperatures = given['temperatures'] or node.inputs.temperatures.get_list()
     builder.settings = orm.Dict({**settings, 'temperatures': temperatures})
     builder.temperatures = orm.List(list(temperatures))
@@ -38,7 +39,7 @@ def take_up(given: Mapping[str, Any]) -> tuple[Any, Any]:
         builder.max_concurrent = orm.Int(given['max_concurrent'])
     ranks = _job_options(builder, given)
     launcher.finish(builder, given)
-    launcher.check(builder)
+    check(builder)
     origins = {label: f'pk {glass.pk}' for label, glass in builder.glasses.items()}
     beside = builder.analysis.code.computer.label if 'analysis' in node.inputs else None
     plan = launcher.plan_of(builder, ranks)
