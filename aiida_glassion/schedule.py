@@ -18,14 +18,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from aiida_glassion import units
 
 Ensemble = Literal['nve', 'nvt', 'npt', 'langevin']
-Coupling = Literal['iso', 'aniso', 'tri']
+Coupling = Literal['iso', 'aniso', 'tri', 'x', 'y', 'z', 'xy', 'xz', 'yz']
+Mode = Literal['x', 'y', 'z', 'xy', 'xz', 'yz', 'volume']
+_COUPLING = 'iso: the size; aniso: three lengths; tri: the shape too; x, yz …: these lengths, each for itself.'
+_FROZEN = 'Keep the atoms of the input `frozen` where they are.'
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra='forbid', allow_inf_nan=False)
 
 
-class Minimise(_Model):
+class Timeless(_Model):
+    """What takes no time: no integration step is made."""
+
+
+class Minimise(Timeless):
     """Move to the nearest energy minimum, optionally relaxing the cell at a pressure. Takes no time."""
 
     kind: Literal['minimise'] = 'minimise'
@@ -34,14 +41,38 @@ class Minimise(_Model):
     force_tolerance: float = Field(0.01, ge=0, description='Norm of the global force vector at which to stop, eV/Å.')
     max_steps: int = Field(2000, ge=1, description='Most minimiser iterations.')
     pressure: float | None = Field(None, description='Relax the cell at this pressure, GPa; absent: cell fixed.')
-    coupling: Coupling = Field('iso', description='How the cell may change when a pressure is given.')
+    coupling: Coupling = Field('iso', description=f'How the cell may change when a pressure is given. {_COUPLING}')
+    frozen: bool = Field(False, description=_FROZEN)
+
+    @model_validator(mode='after')
+    def _frozen_in_a_fixed_cell(self) -> Minimise:
+        if self.frozen and self.pressure is not None:
+            raise ValueError('frozen: atoms cannot stay where they are in a cell that changes; leave the pressure out')
+        return self
+
+
+class Strain(Timeless):
+    """Change the cell at once and move the atoms along with it (affinely). Takes no time; minimise afterwards."""
+
+    kind: Literal['strain'] = 'strain'
+    name: str = Field('strain', pattern=r'^[A-Za-z0-9_]+$')
+    mode: Mode = Field(
+        description='A length, a shear (the strain is the tilt over the length it leans along), or all three lengths.'
+    )
+    strain: float = Field(gt=-0.9, description='Engineering strain, relative to the start of the stage.')
+
+    @model_validator(mode='after')
+    def _strains(self) -> Strain:
+        if self.strain == 0:
+            raise ValueError('strain: a strain of 0 changes nothing')
+        return self
 
 
 class _Dynamics(_Model):
     ensemble: Ensemble = Field('nvt', description='nve; nvt, npt: Nosé-Hoover; langevin: NVE with a Langevin bath.')
     pressure: float = Field(0.0, description='Target pressure of an npt stage, GPa.')
     pressure_end: float | None = Field(None, description='Ramp the pressure to this value, GPa.')
-    coupling: Coupling = Field('iso', description='Which cell parameters an npt stage changes.')
+    coupling: Coupling = Field('iso', description=f'Which cell parameters an npt stage changes. {_COUPLING}')
     temperature_damping: float = Field(0.1, gt=0, description='Relaxation time of the thermostat, ps.')
     pressure_damping: float = Field(1.0, gt=0, description='Relaxation time of the barostat, ps.')
     timestep: float | None = Field(None, gt=0, description="This stage's timestep, fs; absent: the schedule's.")
@@ -50,9 +81,12 @@ class _Dynamics(_Model):
     max_displacement: float | None = Field(
         None, gt=0, description='Soft start: limit the move of an atom per step, Å (ensembles nve and langevin).'
     )
+    frozen: bool = Field(False, description=f'{_FROZEN} Not with npt, not in a deform.')
 
     @model_validator(mode='after')
     def _limited_only_without_barostat(self) -> _Dynamics:
+        if self.frozen and self.ensemble == 'npt':
+            raise ValueError("frozen: atoms cannot stay where they are in a cell that changes; use 'nvt' or 'langevin'")
         if self.max_displacement is not None and self.ensemble not in ('nve', 'langevin'):
             raise ValueError(f"max_displacement needs ensemble 'nve' or 'langevin', not '{self.ensemble}'")
         if self.pressure_end is not None and self.ensemble != 'npt':
@@ -96,7 +130,7 @@ class Deform(_Dynamics):
     kind: Literal['deform'] = 'deform'
     name: str = Field('deform', pattern=r'^[A-Za-z0-9_]+$')
     temperature: float = Field(gt=0, description='K.')
-    mode: Literal['x', 'y', 'z', 'xy', 'xz', 'yz', 'volume'] = Field(
+    mode: Mode = Field(
         description='A length, a shear (the strain is the tilt over the length it leans along), or all three lengths.'
     )
     strain: float = Field(gt=-0.9, description='Engineering strain at the end, relative to the start of the stage.')
@@ -107,16 +141,21 @@ class Deform(_Dynamics):
     def _consistent(self) -> Deform:
         if self.strain == 0:
             raise ValueError('strain: a deformation of 0 deforms nothing')
+        if self.frozen:
+            raise ValueError('frozen: atoms cannot stay where they are in a cell that is strained')
         if (self.rate is None) == (self.duration is None):
             raise ValueError('give either rate (1/ps) or duration (ps)')
         if self.ensemble == 'npt' and self.mode == 'volume':
             raise ValueError("mode 'volume' strains every direction, nothing is left to a barostat: use 'nvt'")
         if self.ensemble == 'npt' and self.coupling == 'iso':
-            raise ValueError("a deform stage with 'npt' needs coupling 'aniso' or 'tri'")
+            raise ValueError("a deform stage with 'npt' needs coupling 'aniso', 'tri' or the lengths that are free")
+        if self.ensemble == 'npt' and self.coupling not in ('aniso', 'tri') and set(self.mode) & set(self.coupling):
+            raise ValueError(f"coupling '{self.coupling}': {self.mode} is strained and cannot be free too")
         return self
 
 
-Stage = Annotated[Minimise | Hold | Ramp | Deform, Field(discriminator='kind')]
+AnyStage = Minimise | Strain | Hold | Ramp | Deform
+Stage = Annotated[AnyStage, Field(discriminator='kind')]
 DynamicStage = Hold | Ramp | Deform
 
 
@@ -132,7 +171,7 @@ class StagePlan:
     """
 
     index: int
-    stage: Minimise | Hold | Ramp | Deform
+    stage: AnyStage
     first: int
     last: int
     timestep: float
@@ -163,7 +202,7 @@ class Schedule(_Model):
     @model_validator(mode='after')
     def _stages_last_a_step(self) -> Schedule:
         for plan in self.plan():
-            if plan.stage.kind != 'minimise' and plan.steps < 1:
+            if not isinstance(plan.stage, Timeless) and plan.steps < 1:
                 raise ValueError(f'stage {plan.index} ({plan.stage.name}) is shorter than one timestep')
         return self
 
@@ -172,7 +211,7 @@ class Schedule(_Model):
         plans: list[StagePlan] = []
         step, time = 0, 0.0
         for index, stage in enumerate(self.stages):
-            if isinstance(stage, Minimise):
+            if isinstance(stage, Timeless):
                 plans.append(StagePlan(index, stage, step, step, self.timestep, time, 10, 0, 0))
                 continue
             timestep = stage.timestep or self.timestep
@@ -222,7 +261,7 @@ class Schedule(_Model):
         left: list[Any] = []
         for plan in plans[stage:]:
             kept: Any = plan.stage
-            if plan.first < step and not isinstance(plan.stage, Minimise):
+            if plan.first < step and not isinstance(plan.stage, Timeless):
                 if plan.last == step:
                     continue
                 kept = _cut(plan.stage, plan, step)
@@ -276,19 +315,22 @@ def read_schedule(content: dict[str, Any]) -> Schedule:
         raise ValueError('\n'.join(_explain(error, content))) from None
 
 
+_KINDS = ('minimise', 'strain', 'hold', 'ramp', 'deform')
+
+
 def _explain(error: ValidationError, content: dict[str, Any]) -> Iterator[str]:
     fields = {'stages', *Schedule.model_fields}
-    for model in (Minimise, Hold, Ramp, Deform):
+    for model in (Minimise, Strain, Hold, Ramp, Deform):
         fields |= set(model.model_fields)
     for problem in error.errors():
-        path = '.'.join(str(part) for part in problem['loc'] if part not in ('minimise', 'hold', 'ramp', 'deform'))
+        path = '.'.join(str(part) for part in problem['loc'] if part not in _KINDS)
         message = problem['msg'].removeprefix('Value error, ')
         if problem['type'] == 'extra_forbidden':
             key = str(problem['loc'][-1])
             near = difflib.get_close_matches(key, sorted(fields), 1)
             message = 'unknown key' + (f"; did you mean '{near[0]}'?" if near else '')
         if problem['type'] in ('union_tag_invalid', 'union_tag_not_found'):
-            message = "kind must be 'minimise', 'hold', 'ramp' or 'deform'"
+            message = f'kind must be one of {", ".join(map(repr, _KINDS))}'
         value = problem.get('input')
         given = '' if isinstance(value, dict) else f' (given: {value!r})'
         yield f'schedule: {path or "top level"}: {message}{given}'

@@ -82,7 +82,7 @@ def test_remaining_keeps_a_minimisation_that_was_not_reached():
     ('change', 'message'),
     [
         ({'stages': []}, 'at least 1 item'),
-        ({'stages': [{'kind': 'hodl'}]}, "kind must be 'minimise', 'hold'"),
+        ({'stages': [{'kind': 'hodl'}]}, "kind must be one of 'minimise', 'strain'"),
         ({'stages': [{'kind': 'hold', 'temprature': 3, 'duration': 1}]}, "did you mean 'temperature'"),
         ({'stages': [{'kind': 'hold', 'temperature': -3, 'duration': 1}]}, 'greater than 0 .given: -3'),
         ({'stages': [{'kind': 'hold', 'temperature': 3, 'duration': 1e-6}]}, 'shorter than one timestep'),
@@ -103,3 +103,39 @@ def test_nonsense_is_named(change, message):
 def test_a_schedule_survives_its_own_dump():
     schedule = read_schedule(MELT_QUENCH)
     assert read_schedule(schedule.model_dump()) == schedule
+
+
+def test_a_strain_takes_no_time_and_is_left_where_it_was_not_reached():
+    schedule = read_schedule(
+        {
+            'stages': [
+                {'kind': 'strain', 'mode': 'z', 'strain': 0.01},
+                {'kind': 'minimise', 'frozen': True},
+                {'kind': 'hold', 'temperature': 300, 'duration': 1, 'frozen': True},
+            ]
+        }
+    )
+    assert [(plan.first, plan.last) for plan in schedule.plan()] == [(0, 0), (0, 0), (0, 1000)]
+    assert [stage.kind for stage in schedule.remaining(1, 0).stages] == ['minimise', 'hold']
+    assert schedule.remaining(2, 500).stages[0].frozen
+
+
+@pytest.mark.parametrize(
+    ('stage', 'message'),
+    [
+        ({'kind': 'strain', 'mode': 'z', 'strain': 0}, 'a strain of 0 changes nothing'),
+        ({'kind': 'strain', 'mode': 'w', 'strain': 0.1}, 'mode'),
+        ({'kind': 'minimise', 'frozen': True, 'pressure': 0}, 'leave the pressure out'),
+        ({'kind': 'hold', 'temperature': 300, 'duration': 1, 'ensemble': 'npt', 'frozen': True}, "'nvt' or 'langevin'"),
+        ({'kind': 'deform', 'temperature': 300, 'duration': 1, 'mode': 'z', 'strain': 0.1, 'frozen': True}, 'strained'),
+        (
+            {'kind': 'deform', 'temperature': 300, 'duration': 1, 'mode': 'z', 'strain': 0.1, 'ensemble': 'npt',
+             'coupling': 'yz'},
+            'z is strained and cannot be free too',
+        ),
+        ({'kind': 'squeeze'}, "'minimise', 'strain', 'hold', 'ramp', 'deform'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_strained_or_frozen(stage, message):
+    with pytest.raises(ValueError, match=message):
+        read_schedule({'stages': [stage]})

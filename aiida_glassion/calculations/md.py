@@ -17,6 +17,7 @@ from aiida_glassion.calculations.md_inputs import (
     RETRIEVE_DEFAULTS,
     check_accelerator,
     check_deviation,
+    check_frozen,
     check_inputs,
     check_point,
     check_retrieve,
@@ -90,6 +91,14 @@ class MdCalculation(LammpsRawCalculation):
             serializer=orm.to_aiida_type,
             default=lambda: orm.Bool(True),
             help='Start from the velocities of the configuration if it has any; False: always draw new ones.',
+        )
+        spec.input(
+            'frozen',
+            valid_type=orm.List,
+            serializer=orm.to_aiida_type,
+            required=False,
+            validator=check_frozen,
+            help='Indices, from 0, of the atoms that stay where they are in the stages with `frozen: true`.',
         )
         spec.input(
             'retrieve',
@@ -245,6 +254,7 @@ class MdCalculation(LammpsRawCalculation):
             restart=point,
             walltime_seconds=_time_for_lammps(self.inputs.metadata.options.get('max_wallclock_seconds')),
             mark_minimiser=bool(members),
+            frozen=self.inputs.frozen.get_list() if 'frozen' in self.inputs else (),
         )
         options = self.inputs.metadata.options
         folder.create_file_from_filelike(_encoded(script), options.input_filename, mode='wb')

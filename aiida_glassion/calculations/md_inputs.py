@@ -80,6 +80,19 @@ def check_seed(node: orm.Int, _: Any) -> str | None:
     return None
 
 
+def check_frozen(node: orm.List | None, _: Any) -> str | None:
+    """Whole numbers from 0, each once."""
+    if node is None:
+        return None
+    indices = node.get_list()
+    wrong = [index for index in indices if isinstance(index, bool) or not isinstance(index, int) or index < 0]
+    if wrong:
+        return f'frozen: {wrong[0]!r} is no index of an atom; expected whole numbers from 0'
+    if len(set(indices)) < len(indices):
+        return 'frozen: an atom stands in the list twice'
+    return None
+
+
 def check_retrieve(node: orm.Dict | None, _: Any) -> str | None:
     """Only known settings, each true or false."""
     if node is None:
@@ -128,6 +141,7 @@ def check_inputs(inputs: Any, namespace: Any) -> str | None:
         return None
     try:
         check_system(inputs['configuration'], inputs['potential'])
+        _check_frozen_atoms(inputs)
         _check_committee(inputs)
         point = restart_point(inputs)
         if point is not None:
@@ -135,6 +149,22 @@ def check_inputs(inputs: Any, namespace: Any) -> str | None:
     except (ValueError, TypeError) as error:
         return str(error)
     return None
+
+
+def _check_frozen_atoms(inputs: Any) -> None:
+    """Stages that keep atoms where they are need atoms to keep, and some that move."""
+    stages = read_schedule(inputs['schedule'].get_dict()).stages
+    name = next((stage.name for stage in stages if getattr(stage, 'frozen', False)), None)
+    indices = inputs['frozen'].get_list() if 'frozen' in inputs else []
+    if name is None:
+        return
+    if not indices:
+        raise ValueError(f'frozen: missing or empty; stage {name} of the schedule keeps atoms where they are')
+    n_atoms = as_frames(inputs['configuration']).n_atoms
+    if max(indices) >= n_atoms:
+        raise ValueError(f'frozen: index {max(indices)}, but the configuration has atoms 0 to {n_atoms - 1}')
+    if len(indices) == n_atoms:
+        raise ValueError('frozen: all atoms; none is left to move')
 
 
 def check_system(configuration: orm.Data, potential_node: PotentialData, port: str = 'potential') -> None:

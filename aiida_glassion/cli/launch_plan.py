@@ -15,7 +15,7 @@ from aiida_glassion.kernels.build.density import estimate_density
 from aiida_glassion.kernels.build.melt_quench import melt_schedule, quench_schedule
 from aiida_glassion.potentials import library
 from aiida_glassion.potentials.potential import Potential
-from aiida_glassion.schedule import Hold, Minimise, Ramp, StagePlan
+from aiida_glassion.schedule import Hold, Ramp, StagePlan, Timeless
 
 ATOM_STEPS_PER_SECOND = {'long-range': 1.2e5, 'cut off': 4e5, 'deepmd': 7.4e3, 'gap': 430.0}
 """Per MPI rank, measured on one core of a desktop machine: pppm, dsf, compressed DeePMD, GAP."""
@@ -219,8 +219,8 @@ def _run(potential: Potential, settings: Mapping[str, Any], run: Mapping[str, in
 
 def _stage_row(job: str, plan: StagePlan) -> StageRow:
     stage = plan.stage
-    if isinstance(stage, Minimise):
-        return StageRow(job, stage.name, 'minimise', '', 0.0, 0)
+    if isinstance(stage, Timeless):
+        return StageRow(job, stage.name, stage.kind, '', 0.0, 0)
     temperature = f'{stage.temperature:g} K'
     if isinstance(stage, Ramp):
         temperature = f'{stage.temperature:g} → {stage.temperature_end:g} K'

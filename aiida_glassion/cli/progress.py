@@ -13,7 +13,7 @@ from aiida_glassion import units
 from aiida_glassion.formats.lammps.log import read_log
 from aiida_glassion.formats.lammps.script import THERMO_COLUMNS
 from aiida_glassion.formats.lammps.thermo import read_progress, stages_of_blocks
-from aiida_glassion.schedule import Minimise, Schedule, StagePlan
+from aiida_glassion.schedule import Schedule, StagePlan, Timeless
 
 if TYPE_CHECKING:
     from aiida.orm import CalcJobNode
@@ -73,7 +73,7 @@ def job_progress(log_text: str | bytes, schedule: Schedule, first_stage: int = 0
         if owner == plan.index and len(block) and 'Temp' in block.columns:
             temperature = float(block.columns['Temp'][-1])
             speed = _speed(block.columns.get('S/CPU'))
-    if isinstance(plan.stage, Minimise):
+    if isinstance(plan.stage, Timeless):
         temperature, speed = None, None
     return JobProgress(
         stage=plan.stage.name,
@@ -101,9 +101,9 @@ def _speed(column: object) -> float | None:
 
 
 def target_temperature(plan: StagePlan, step: int) -> float | None:
-    """What the thermostat asks for at a step of a stage, K; None for a minimisation."""
+    """What the thermostat asks for at a step of a stage, K; None where no time goes by."""
     stage = plan.stage
-    if isinstance(stage, Minimise):
+    if isinstance(stage, Timeless):
         return None
     end = getattr(stage, 'temperature_end', stage.temperature)
     return float(stage.temperature + (end - stage.temperature) * (step - plan.first) / plan.steps)

@@ -10,7 +10,7 @@ import numpy as np
 from aiida_glassion.cli import show_parts as parts
 from aiida_glassion.cli.values import with_error
 from aiida_glassion.kernels.statistics import block_standard_error
-from aiida_glassion.schedule import Minimise, duration_of, read_schedule
+from aiida_glassion.schedule import Timeless, duration_of, read_schedule
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,7 +39,7 @@ def md_summary(node: Any) -> dict[str, Any]:
             'steps': plan.steps,
             'done': plan.index in done,
         }
-        if not isinstance(stage, Minimise):
+        if not isinstance(stage, Timeless):
             entry |= {'ensemble': stage.ensemble, 'duration': duration_of(stage), 'temperature': stage.temperature}
             entry['temperature_end'] = getattr(stage, 'temperature_end', stage.temperature)
         stages.append(entry | ({} if thermo is None else {'means': stage_means(thermo, plan.index)}))
@@ -112,8 +112,8 @@ def _facts(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _stage_row(stage: Mapping[str, Any]) -> list[str]:
     """What a stage was to do and what it measured; of a ramp, where it ended."""
     mark = '✓' if stage['done'] else '·'
-    if stage['kind'] == 'minimise':
-        return [f'{mark} {stage["name"]}', 'minimise', '', '', '', '', '']
+    if 'duration' not in stage:
+        return [f'{mark} {stage["name"]}', stage['kind'], '', '', '', '', '']
     ramp = stage['temperature'] != stage['temperature_end']
     target = f'{stage["temperature"]:g} → {stage["temperature_end"]:g} K' if ramp else f'{stage["temperature"]:g} K'
     means = stage.get('means') or {}

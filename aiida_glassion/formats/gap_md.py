@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from aiida_glassion import units
 from aiida_glassion.frames import Frames
-from aiida_glassion.schedule import Minimise, Ramp, Schedule
+from aiida_glassion.schedule import Deform, Minimise, Ramp, Schedule, Strain, Timeless
 
 SETTINGS_FILE, START_FILE = 'settings.json', 'start.npz'
 FRAMES_FILE, THERMO_FILE, FINAL_FILE = 'frames.bin', 'thermo.jsonl', 'final.npz'
@@ -25,12 +25,14 @@ def unsupported(schedule: Schedule) -> str | None:
     """What this dynamics cannot do of a schedule; None: it can do it all."""
     for plan in schedule.plan():
         stage, where = plan.stage, f'schedule: stages.{plan.index} ({plan.stage.name})'
+        if getattr(stage, 'frozen', False):
+            return f'{where}: frozen atoms are not possible here'
         if isinstance(stage, Minimise):
             if stage.pressure is not None:
                 return f'{where}: a minimisation of the cell is not possible here; leave the pressure out'
             continue
-        if stage.kind == 'deform':
-            return f'{where}: deform is not possible here, only minimise, hold and ramp'
+        if isinstance(stage, Deform | Strain):
+            return f'{where}: {stage.kind} is not possible here, only minimise, hold and ramp'
         if stage.ensemble not in ENSEMBLES:
             return f'{where}: ensemble {stage.ensemble} is not possible here; expected one of {", ".join(ENSEMBLES)}'
         if stage.max_displacement is not None:
@@ -51,6 +53,8 @@ def write_settings(schedule: Schedule, seed: int, highest_temperature: float) ->
             limits = {'force_tolerance': stage.force_tolerance, 'max_steps': stage.max_steps}
             stages.append({'kind': 'minimise', **common, **limits})
             continue
+        if isinstance(stage, Timeless):
+            raise ValueError(f'stage {plan.index} ({stage.name}): {stage.kind} is not possible here')
         stages.append(
             {
                 'kind': 'dynamics',

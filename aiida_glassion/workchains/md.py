@@ -213,9 +213,11 @@ class MdWorkChain(CleansFolders):
     def _begin_again_softly(self) -> None:
         """From the first configuration: minimise, let the atoms loose with limited moves, then the whole schedule."""
         content = read_schedule(self.inputs.md.schedule.get_dict()).model_dump()
-        first = next(stage for stage in content['stages'] if stage['kind'] != 'minimise')
+        first = next(stage for stage in content['stages'] if stage['kind'] not in ('minimise', 'strain'))
         minimise, start = _SOFT_START
-        content['stages'] = [minimise, {**start, 'temperature': first['temperature']}, *content['stages']]
+        held = {'frozen': any(stage.get('frozen') for stage in content['stages'])}
+        start = start | {'temperature': first['temperature']} | held
+        content['stages'] = [minimise | held, start, *content['stages']]
         factor = _SOFTER_TIMESTEP**self.ctx.softer
         content['timestep'] *= factor
         for stage in content['stages']:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from markdown import code, docstring, prose, table
 
-_STAGES = ('Hold', 'Ramp', 'Deform', 'Minimise')
+_STAGES = ('Hold', 'Ramp', 'Deform', 'Minimise', 'Strain')
 
 
 def schedule_page() -> str:
@@ -23,7 +23,7 @@ def schedule_page() -> str:
     for name in _STAGES:
         model = getattr(schedule, name)
         kind = model.model_fields['kind'].default
-        left_out = set() if name == 'Minimise' else common
+        left_out = set() if name in ('Minimise', 'Strain') else common
         parts += [f'## `kind: {kind}`\n', docstring(model) + '\n', _fields(model, left_out)]
     parts += ['## Of every hold, ramp and deform\n', _fields(schedule.Hold, {'temperature', 'duration'})]
     return '\n'.join(parts)

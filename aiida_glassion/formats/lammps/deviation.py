@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from aiida_glassion import units
 from aiida_glassion.formats.lammps.script import MINIMISER_STEPS
-from aiida_glassion.schedule import Minimise, Schedule
+from aiida_glassion.schedule import Schedule, Timeless
 
 DEVIATION_FILE = 'model_devi.out'
 UNITS = {
@@ -76,7 +76,7 @@ def interval_in_steps(schedule: Schedule, every: float) -> int:
     if steps < 1 or abs(steps * timestep - every) > 1e-6 * every:
         raise ValueError(f'{every:g} ps is not a whole number of timesteps of {schedule.timestep:g} fs')
     for plan in schedule.plan():
-        if isinstance(plan.stage, Minimise) or plan.frames == 0:
+        if isinstance(plan.stage, Timeless) or plan.frames == 0:
             continue
         interval = schedule.frames_every if plan.stage.frames_every is None else plan.stage.frames_every
         exact = interval / (plan.timestep * units.FS_TO_PS)
@@ -100,7 +100,7 @@ def read_deviations(content: bytes, schedule: Schedule) -> Deviations:
     """
     rows = [row for row in map(_row, content[: content.rfind(b'\n') + 1].splitlines()) if row is not None]
     table = np.array(rows, dtype=float).reshape(len(rows), 1 + len(_COLUMNS))
-    dynamic = [plan for plan in schedule.plan() if not isinstance(plan.stage, Minimise)]
+    dynamic = [plan for plan in schedule.plan() if not isinstance(plan.stage, Timeless)]
     table = table[(len(dynamic) > 0) & (table[:, 0] < MINIMISER_STEPS) & (table[:, 0] <= schedule.last_step)]
     steps, first = np.unique(table[:, 0].astype(np.int64), return_index=True)
     owner = np.searchsorted([plan.last for plan in dynamic], steps)

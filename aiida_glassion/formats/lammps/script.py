@@ -11,7 +11,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aiida_glassion import units
-from aiida_glassion.schedule import Deform, DynamicStage, Minimise, Ramp, Schedule, StagePlan, duration_of
+from aiida_glassion.formats.lammps.cell_commands import change_cell, lengths
+from aiida_glassion.formats.lammps.frozen_atoms import FROZEN, MOBILE, MOBILE_TEMPERATURE, groups
+from aiida_glassion.schedule import (
+    AnyStage,
+    Deform,
+    DynamicStage,
+    Minimise,
+    Ramp,
+    Schedule,
+    StagePlan,
+    Strain,
+    Timeless,
+    duration_of,
+)
 
 DATA_FILE = 'start.data'
 FINAL_FILE = 'final.bin'
@@ -93,6 +106,7 @@ def write_script(
     restart: RestartPoint | None = None,
     walltime_seconds: int | None = None,
     mark_minimiser: bool = False,
+    frozen: Sequence[int] = (),
 ) -> str:
     """Write the input script.
 
@@ -107,7 +121,9 @@ def write_script(
     :param restart: take up a run instead of reading a data file.
     :param walltime_seconds: LAMMPS stops itself in good order after this time, writing a restart file.
     :param mark_minimiser: count the steps of a minimiser from :data:`MINIMISER_STEPS`.
-    :raises ValueError: units are not known, or the restart point does not lie in the schedule.
+    :param frozen: indices (from 0) of the atoms that stay where they are in the stages that say so.
+    :raises ValueError: units are not known, the restart point does not lie in the schedule, or a stage keeps atoms and
+        none are given.
     """
     if lammps_units not in PRESSURE_UNIT_GPA:
         raise ValueError(f"units '{lammps_units}': expected one of {sorted(PRESSURE_UNIT_GPA)}")
@@ -120,9 +136,11 @@ def write_script(
     lines += ['box tilt large', f'read_restart {restart.file}' if restart else f'read_data {DATA_FILE}']
     if restart and restart.fresh:
         lines.append('reset_timestep 0')
-    if any(getattr(stage, 'coupling', None) == 'tri' or _is_shear(stage) for stage in schedule.stages):
+    if any(getattr(stage, 'coupling', None) == 'tri' or _tilts(stage) for stage in schedule.stages):
         lines.append('change_box all triclinic')
     lines += [*potential_commands, '']
+    if any(getattr(stage, 'frozen', False) for stage in schedule.stages):
+        lines += [*groups(frozen), '']
     lines += [f'thermo_style custom {" ".join(THERMO_COLUMNS)}']
     lines += ['thermo_modify flush yes norm no line one format float %.10g', '']
     for plan in schedule.plan()[writer.first_stage :]:
@@ -131,8 +149,9 @@ def write_script(
     return '\n'.join(lines)
 
 
-def _is_shear(stage: Minimise | DynamicStage) -> bool:
-    return isinstance(stage, Deform) and len(stage.mode) == 2
+def _tilts(stage: AnyStage) -> bool:
+    """Whether a cell may have tilts afterwards; a strain also has to carry along those that are there."""
+    return isinstance(stage, Strain) or (isinstance(stage, Deform) and len(stage.mode) == 2)
 
 
 @dataclass(frozen=True)
@@ -161,9 +180,16 @@ class _Writer:
     def time(self, ps: float) -> str:
         return f'{ps / TIME_UNIT_PS[self.lammps_units]:.10g}'
 
+    def begins(self, plan: StagePlan) -> bool:
+        """Whether this job makes a stage from its beginning."""
+        taken_up = self.restart is not None and not self.restart.fresh and plan.index == self.first_stage
+        return not (taken_up and self.restart is not None and self.restart.step > plan.first)
+
     def stage(self, plan: StagePlan) -> Iterator[str]:
         yield f'print "GLASSION stage {plan.index} {plan.stage.name} from {plan.first} to {plan.last}"'
-        if isinstance(plan.stage, Minimise):
+        if isinstance(plan.stage, Strain):
+            yield change_cell(plan.stage)
+        elif isinstance(plan.stage, Minimise):
             yield from self.minimise(plan, plan.stage)
         else:
             yield from self.dynamics(plan, plan.stage)
@@ -175,20 +201,29 @@ class _Writer:
         if self.mark_minimiser:
             yield f'reset_timestep {MINIMISER_STEPS}'
         if stage.pressure is not None:
-            yield f'fix relax_cell all box/relax {stage.coupling} {self.pressure(stage.pressure)}'
+            yield f'fix relax_cell all box/relax {lengths(stage.coupling, self.pressure(stage.pressure))}'
+        if stage.frozen:
+            yield f'fix hold_still {FROZEN} setforce 0 0 0'
         yield f'thermo {plan.thermo}'
         yield f'minimize {stage.energy_tolerance:g} {force:.10g} {stage.max_steps} {10 * stage.max_steps}'
         if stage.pressure is not None:
             yield 'unfix relax_cell'
+        if stage.frozen:
+            yield 'unfix hold_still'
         yield f'reset_timestep {plan.first}'
 
     def dynamics(self, plan: StagePlan, stage: DynamicStage) -> Iterator[str]:
         fixes = self.fixes(plan, stage)
         if self.draws_velocities and plan.index == self.first_dynamic_stage:
             yield f'velocity all create {stage.temperature:.10g} {self.seed} mom yes rot no dist gaussian loop all'
+        if stage.frozen:
+            yield f'velocity {FROZEN} set 0 0 0'
+            yield f'thermo_modify temp {MOBILE_TEMPERATURE}'
+        elif self.lets_go(plan) and self.begins(plan):
+            yield f'velocity {FROZEN} create {stage.temperature:.10g} {self.seed} mom yes rot no dist gaussian loop all'
         yield f'timestep {self.time(plan.timestep * units.FS_TO_PS)}'
         for name, command in fixes.items():
-            yield f'fix {name} all {command}'
+            yield f'fix {name} {MOBILE if stage.frozen else "all"} {command}'
         yield f'thermo {plan.thermo}'
         if plan.frames:
             yield f'dump frames all custom {plan.frames} {frames_file(plan.index)} {self.columns}'
@@ -202,6 +237,13 @@ class _Writer:
             yield 'undump frames'
         for name in reversed(fixes):
             yield f'unfix {name}'
+        if stage.frozen:
+            yield 'thermo_modify temp thermo_temp'
+
+    def lets_go(self, plan: StagePlan) -> bool:
+        """Whether atoms that stood still in the dynamics before move in this one."""
+        before = [p.stage for p in self.schedule.plan()[: plan.index] if not isinstance(p.stage, Timeless)]
+        return bool(before) and before[-1].frozen and not getattr(plan.stage, 'frozen', False)
 
     @property
     def draws_velocities(self) -> bool:
@@ -211,7 +253,7 @@ class _Writer:
 
     @property
     def first_dynamic_stage(self) -> int | None:
-        return next((p.index for p in self.schedule.plan() if not isinstance(p.stage, Minimise)), None)
+        return next((p.index for p in self.schedule.plan() if not isinstance(p.stage, Timeless)), None)
 
     def fixes(self, plan: StagePlan, stage: DynamicStage) -> dict[str, str]:
         """The fixes of a stage by name; a name of its own keeps a thermostat's memory within its stage."""
@@ -237,7 +279,9 @@ class _Writer:
         target = f'{self.pressure(stage.pressure)} {self.pressure(end)} {self.time(stage.pressure_damping)}'
         keep_tilts = ' flip no' if stage.coupling == 'tri' else ''
         if not isinstance(stage, Deform):
-            return f'{stage.coupling} {target}{keep_tilts}'
+            return f'{lengths(stage.coupling, target)}{keep_tilts}'
+        if stage.coupling not in ('aniso', 'tri'):
+            return lengths(stage.coupling, target)
         free = ['x', 'y', 'z'] + (['xy', 'xz', 'yz'] if stage.coupling == 'tri' else [])
         return ' '.join(f'{axis} {target}' for axis in free if axis != stage.mode) + keep_tilts
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from aiida_glassion.formats.lammps.log import Block, Log
 from aiida_glassion.formats.lammps.script import ENERGY_UNIT_EV, PRESSURE_UNIT_GPA
-from aiida_glassion.schedule import Minimise, Schedule, StagePlan
+from aiida_glassion.schedule import Schedule, StagePlan, Timeless
 
 UNITS = {
     'step': '1',
@@ -98,7 +98,7 @@ def _dtype(name: str) -> type:
 
 def _rows(block: Block, plan: StagePlan, factors: dict[str, float], *, first_rows: bool) -> dict[str, npt.NDArray[Any]]:
     steps = block.columns['Step']
-    if isinstance(plan.stage, Minimise):
+    if isinstance(plan.stage, Timeless):
         keep = np.ones(len(steps), dtype=bool)
         step, iteration = np.full(len(steps), plan.first), steps - (steps[0] if len(steps) else 0)
     else:
@@ -148,7 +148,7 @@ def read_progress(log: Log, schedule: Schedule, first_stage: int = 0, first_step
         if found[1] == 'done':
             done.append(index)
             step = plans[index].last
-    if stage not in done and not stopped and not isinstance(plans[stage].stage, Minimise):
+    if stage not in done and not stopped and not isinstance(plans[stage].stage, Timeless):
         for block, owner in zip(log.blocks, stages_of_blocks(log), strict=True):
             if owner == stage and len(block.columns.get('Step', ())):
                 step = max(step, int(block.columns['Step'][-1]))
@@ -172,7 +172,7 @@ class Limits:
         """Five times the highest temperature asked for, and at least 3000 K above it."""
         highest = 0.0
         for stage in schedule.stages:
-            if not isinstance(stage, Minimise):
+            if not isinstance(stage, Timeless):
                 highest = max(highest, stage.temperature, getattr(stage, 'temperature_end', 0.0))
         return cls(temperature=max(5 * highest, highest + 3000.0))
 
