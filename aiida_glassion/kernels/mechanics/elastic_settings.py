@@ -1,0 +1,141 @@
+"""Settings of elastic runs: what is strained, how far, how long, and what is refused."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from aiida_glassion.kernels.transport.sweep import temperature_label
+from aiida_glassion.kernels.transport.sweep_plan import HOTTEST
+
+Method = Literal['bulk', 'stiffness']
+LARGEST_STRAIN = 0.1
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra='forbid', allow_inf_nan=False)
+
+
+class Relax(_Model):
+    """Minimisation at 0 K.
+
+    :param cycles: how often the cell is relaxed; each time LAMMPS begins with the cell that it has by then.
+    :param force_tolerance: norm of all forces at which it stops, eV/Å.
+    :param max_steps: of each minimisation.
+    """
+
+    cycles: int = Field(default=3, ge=1, le=50)
+    force_tolerance: float = Field(default=1e-4, gt=0)
+    max_steps: int = Field(default=10000, ge=1)
+
+
+class ElasticSettings(_Model):
+    """Settings of elastic runs, see ``protocols/elastic.yaml``.
+
+    :param methods: ``bulk``: K from the pressure over the volume; ``stiffness``: all elastic constants.
+    :param temperatures: K, where none are given; 0: minimised at each strain.
+    :param strains: sizes of the strains of ``stiffness``, each as plus and minus, fractions.
+    :param volume_strains: sizes of the change of volume of ``bulk``, each as plus and minus, fractions.
+    :param pressure: at no strain, GPa.
+    :param coupling: what of the cell follows that pressure before it is strained; ``none``: it stays as it is.
+    :param jobs: ``sample``: one job strains in all components, one after the other; ``component``: one job for each.
+    :param relax: at 0 K.
+    :param equilibrate: at a temperature, before the first strain, ps; the cell is then the mean of the second half.
+    :param settle: at a temperature, after each strain, ps.
+    :param sample: at a temperature, over which the stress at each strain is averaged, ps.
+    :param timestep: fs.
+    """
+
+    protocol: str = 'custom'
+    methods: list[Method] = Field(min_length=1)
+    temperatures: list[float] = Field(default_factory=lambda: [0.0], min_length=1)
+    strains: list[float] = Field(min_length=1)
+    volume_strains: list[float] = Field(min_length=1)
+    pressure: float = 0.0
+    coupling: Literal['none', 'iso', 'aniso', 'tri'] = 'tri'
+    jobs: Literal['sample', 'component'] = 'sample'
+    relax: Relax = Field(default_factory=Relax)
+    equilibrate: float = Field(gt=0)
+    settle: float = Field(gt=0)
+    sample: float = Field(gt=0)
+    timestep: float = Field(default=1.0, gt=0, le=20)
+    thermo_every: float = Field(default=0.01, gt=0)
+    restart_every: float = Field(default=20.0, gt=0)
+    temperature_damping: float = Field(default=0.1, gt=0)
+    pressure_damping: float = Field(default=1.0, gt=0)
+
+    @field_validator('methods')
+    @classmethod
+    def _once(cls, value: list[Method]) -> list[Method]:
+        if len(set(value)) < len(value):
+            raise ValueError('expected each method once')
+        return value
+
+    @field_validator('temperatures')
+    @classmethod
+    def _temperatures(cls, value: list[float]) -> list[float]:
+        problem = check_temperatures(value)
+        if problem:
+            raise ValueError(problem.removeprefix('temperatures: '))
+        return value
+
+    @field_validator('strains', 'volume_strains')
+    @classmethod
+    def _small(cls, value: list[float]) -> list[float]:
+        for size in value:
+            if not 0 < size <= LARGEST_STRAIN:
+                raise ValueError(f'{size:g} is no size of a strain; expected one above 0 and up to {LARGEST_STRAIN:g}')
+        if len(set(value)) < len(value):
+            raise ValueError('expected each size once; every one is taken as plus and as minus')
+        return sorted(value)
+
+    @model_validator(mode='after')
+    def _enough_samples(self) -> ElasticSettings:
+        if any(temperature > 0 for temperature in self.temperatures) and self.sample < 20 * self.thermo_every:
+            raise ValueError(
+                f'sample: {self.sample:g} ps holds fewer than 20 lines of {self.thermo_every:g} ps (thermo_every); '
+                'at least so many tell an error'
+            )
+        return self
+
+
+def read_settings(mapping: Mapping[str, Any]) -> ElasticSettings:
+    """Validate settings.
+
+    :raises ValueError: with the setting, what was given and what would be right.
+    """
+    try:
+        return ElasticSettings.model_validate(dict(mapping))
+    except ValidationError as error:
+        raise ValueError('; '.join(dict.fromkeys(_explain(problem) for problem in error.errors()))) from None
+
+
+def _explain(problem: Any) -> str:
+    where = '.'.join(str(part) for part in problem['loc'])
+    message = problem['msg'].removeprefix('Value error, ')
+    if problem['type'] == 'extra_forbidden':
+        known = [*ElasticSettings.model_fields, *Relax.model_fields]
+        near = difflib.get_close_matches(where.rpartition('.')[2], known, 1)
+        message = 'no such setting' + (f"; did you mean '{near[0]}'?" if near else '')
+    if problem['type'] == 'missing':
+        return f'{where}: missing; get complete settings from a protocol'
+    if problem['type'] == 'too_short':
+        message = 'none given, expected at least one'
+    given = '' if isinstance(problem['input'], Mapping) else f' (given: {problem["input"]!r})'
+    return f'{where}: {message}{given}' if where else str(message)
+
+
+def check_temperatures(values: Sequence[Any]) -> str | None:
+    """Why these are no temperatures of elastic runs; None: they are."""
+    if not values:
+        return 'temperatures: none given, expected at least one in K; 0: relaxed'
+    for value in values:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not (value == 0 or 1 <= value <= HOTTEST):
+            return f'temperatures: {value!r} given, expected 0 (relaxed), or 1 to {HOTTEST:g} K'
+    labels = [temperature_label(value) for value in values]
+    twice = [value for value, label in zip(values, labels, strict=True) if labels.count(label) > 1]
+    return f'temperatures: {twice[0]:g} K is given twice' if twice else None
