@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-_NAMED_BY_USER = ('cutoffs', 'magnetic_moments')
+_NAMED_BY_USER = ('cutoffs', 'distances', 'magnetic_moments', 'radii')
 """Keys below which any key goes, e.g. elements or pairs of elements."""
 _CHECKED_ELSEWHERE = ('parameters', 'kwargs', 'analyses')
 """Keys below which, at any depth, any key goes, because another program checks them; null leaves one out."""
