@@ -84,7 +84,7 @@ def crystallinity(
         raise ValueError(f'k_min, k_max: {k_min} and {k_max}, expected 0 < k_min < k_max')
     if abs(np.linalg.det(box)) < 1e-6:
         raise ValueError('cell: no volume')
-    k, s = _intensities(r, box, k_max)
+    k, s = intensities(r, box, k_max)
     chosen = (k >= k_min) & (k <= k_max)
     k, s = k[chosen], s[chosen]
     if len(k) == 0:
@@ -128,7 +128,7 @@ def crystallinity_by_element(
     }
 
 
-def _intensities(
+def intensities(
     positions: npt.NDArray[np.floating[Any]], cell: npt.NDArray[np.floating[Any]], k_max: float
 ) -> tuple[FloatArray, FloatArray]:
     """S(k) = |Σ_j exp(i k·r_j)|²/N at the wave vectors 0 < |k| ≤ k_max of a periodic cell, each pair ±k once.

@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.spacegroup import crystal
 
 from aiida_glassion.kernels.structure.crystallinity import (
-    _intensities,
+    intensities,
     crystallinity,
     crystallinity_by_element,
 )
@@ -45,7 +45,7 @@ def random_packing(rng, n, cell, diameter):
 def test_structure_factor_against_the_sum():
     rng = np.random.default_rng(0)
     positions = rng.random((60, 3)) @ TRICLINIC + rng.integers(-2, 3, (60, 3)) @ TRICLINIC
-    k, s = _intensities(positions, TRICLINIC, 3.0)
+    k, s = intensities(positions, TRICLINIC, 3.0)
     m = np.stack(np.meshgrid(*[np.arange(-12, 13)] * 3, indexing='ij'), -1).reshape(-1, 3)
     vectors = 2 * np.pi * m @ np.linalg.inv(TRICLINIC).T
     length = np.linalg.norm(vectors, axis=1)
