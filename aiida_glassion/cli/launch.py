@@ -13,6 +13,10 @@ LAUNCHERS: dict[str, tuple[str, str]] = {
     'label': ('aiida_glassion.cli.launch_label:label', 'Energies, forces and virials of frames, by any engine.'),
     'train': ('aiida_glassion.cli.launch_train:train', 'A committee of models from labelled frames.'),
     'analysis': ('aiida_glassion.cli.launch_analysis:analysis', 'The structure of a trajectory, where it lies.'),
+    'porous-glass': (
+        'aiida_glassion.cli.launch_porous_glass:porous_glass',
+        'Pores in a glass, its composition kept, relaxed.',
+    ),
     'diffusion-sweep': (
         'aiida_glassion.cli.launch_diffusion_sweep:diffusion_sweep',
         'Diffusion, conductivity and their energies of activation, of glasses over temperatures.',

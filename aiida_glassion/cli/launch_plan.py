@@ -202,9 +202,9 @@ def _run(potential: Potential, settings: Mapping[str, Any], run: Mapping[str, in
     """The part of a plan that does not depend on where the atoms come from."""
     melt = melt_schedule(settings)
     quenches = {rate: quench_schedule(settings, rate) for rate in settings['rates']}
-    stages = [_stage_row('melt', plan) for plan in melt.plan()]
+    stages = [stage_row('melt', plan) for plan in melt.plan()]
     for rate, schedule in quenches.items():
-        stages += [_stage_row(f'quench {rate:g} K/ps', plan) for plan in schedule.plan()]
+        stages += [stage_row(f'quench {rate:g} K/ps', plan) for plan in schedule.plan()]
     kind = speed_kind(potential)
     return {
         'settings': dict(settings),
@@ -217,7 +217,11 @@ def _run(potential: Potential, settings: Mapping[str, Any], run: Mapping[str, in
     }
 
 
-def _stage_row(job: str, plan: StagePlan) -> StageRow:
+def stage_row(job: str, plan: StagePlan) -> StageRow:
+    """A stage of a schedule in words.
+
+    :param job: which job runs it.
+    """
     stage = plan.stage
     if isinstance(stage, Timeless):
         return StageRow(job, stage.name, stage.kind, '', 0.0, 0)

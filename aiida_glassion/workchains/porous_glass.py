@@ -22,7 +22,12 @@ from aiida_glassion.workchains.diffusion_inputs import check_seed
 from aiida_glassion.workchains.explore_record import reason_of
 from aiida_glassion.workchains.label_inputs import fill
 from aiida_glassion.workchains.md import MdWorkChain
-from aiida_glassion.workchains.porous_glass_inputs import check_charges, check_porous, check_settings
+from aiida_glassion.workchains.porous_glass_inputs import (
+    charges_to_keep,
+    check_charges,
+    check_porous,
+    check_settings,
+)
 
 _SET_HERE = ('configuration', 'schedule', 'seed', 'retrieve', 'keep_velocities', 'frozen')
 
@@ -158,10 +163,9 @@ class PorousGlassWorkChain(WorkChain):
     def carve(self) -> None:
         """Cut the pores."""
         inputs = {'glass': self.inputs.glass, 'settings': self.inputs.settings, 'seed': self.inputs.seed}
-        if 'charges' in self.inputs:
-            inputs['charges'] = self.inputs.charges
-        elif self._settings.exact == 'neutral' and any(self.inputs.md.md.potential.potential.charges.values()):
-            inputs['charges'] = orm.Dict(dict(self.inputs.md.md.potential.potential.charges))
+        charges = charges_to_keep(self._settings, self.inputs.get('charges'), self.inputs.md.md.potential)
+        if charges is not None:
+            inputs['charges'] = self.inputs.charges if 'charges' in self.inputs else orm.Dict(charges)
         _, self.ctx.carving = carve_pores.run_get_node(**inputs, metadata={'call_link_label': 'carve'})
 
     def inspect_carving(self) -> ExitCode | None:

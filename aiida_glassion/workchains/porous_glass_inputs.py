@@ -11,6 +11,7 @@ from aiida import orm
 from aiida_glassion.analysis.pore_states import check_voids
 from aiida_glassion.calculations.md_inputs import check_system
 from aiida_glassion.data.frames import as_frames
+from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.build.porous_plan import PorousSettings, place_pores, read_settings
 from aiida_glassion.kernels.transport.sweep_plan import seed_of
@@ -102,3 +103,16 @@ def _check_potential(inputs: Mapping[str, Any]) -> str | None:
         words = str(error)
         return words if words.startswith('md.') else f'glass: {words.removeprefix("configuration: ")}'
     return None
+
+
+def charges_to_keep(
+    settings: PorousSettings, given: orm.Dict | None, potential: PotentialData
+) -> dict[str, float] | None:
+    """Charges that must sum to zero after the cut, e: those given; else of the potential, where only neutrality holds.
+
+    :param given: input `charges`.
+    """
+    if given is not None:
+        return dict(given.get_dict())
+    of_potential = potential.potential.charges
+    return dict(of_potential) if settings.exact == 'neutral' and any(of_potential.values()) else None
