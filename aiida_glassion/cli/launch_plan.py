@@ -218,7 +218,6 @@ def _run(potential: Potential, settings: Mapping[str, Any], run: Mapping[str, in
 
 
 def stage_row(job: str, plan: StagePlan) -> StageRow:
-    """A stage of a job in words."""
     """A stage of a schedule in words.
 
     :param job: which job runs it.
