@@ -17,9 +17,17 @@ LAUNCHERS: dict[str, tuple[str, str]] = {
         'aiida_glassion.cli.launch_porous_glass:porous_glass',
         'Pores in a glass, its composition kept, relaxed.',
     ),
+    'glass-ceramic': (
+        'aiida_glassion.cli.launch_glass_ceramic:glass_ceramic',
+        'A crystal in a glass, as spheres, a box or a slab, its interface healed.',
+    ),
     'diffusion-sweep': (
         'aiida_glassion.cli.launch_diffusion_sweep:diffusion_sweep',
         'Diffusion, conductivity and their energies of activation, of glasses over temperatures.',
+    ),
+    'elastic': (
+        'aiida_glassion.cli.launch_elastic:elastic',
+        'Elastic constants, bulk modulus, E, G and ν of glasses, at 0 K and at temperatures.',
     ),
     'active-learning': (
         'aiida_glassion.cli.launch_active_learning:active_learning',
