@@ -29,6 +29,10 @@ LAUNCHERS: dict[str, tuple[str, str]] = {
         'aiida_glassion.cli.launch_elastic:elastic',
         'Elastic constants, bulk modulus, E, G and ν of glasses, at 0 K and at temperatures.',
     ),
+    'fracture': (
+        'aiida_glassion.cli.launch_fracture:fracture',
+        'Glasses pulled apart, with a notch and without: E, strength, G_c and K_Ic.',
+    ),
     'active-learning': (
         'aiida_glassion.cli.launch_active_learning:active_learning',
         'A potential by a loop that decides by itself, from one study file.',
