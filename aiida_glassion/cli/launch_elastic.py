@@ -92,6 +92,7 @@ def _from_glasses(sources: Sequence[str], given: Mapping[str, Any]) -> tuple[Any
     glasses = read_glasses(sources, given['rate'])
     settings = protocols.load('elastic', given['protocol'], _overrides_of(given))
     settings = with_changes(settings, given['changes'])
+    read = read_settings(settings)
     potential, warnings = potential_for(given, glasses)
     builder = ElasticWorkChain.get_builder_from_protocol(
         code_of(given['code'], 'code', 'glassion.md'),
@@ -111,8 +112,8 @@ def _from_glasses(sources: Sequence[str], given: Mapping[str, Any]) -> tuple[Any
     kind = speed_kind(potential.potential)
     plan = plan_elastic(
         {glass.label: glass.counts for glass in glasses},
-        read_settings(builder.settings.get_dict()),
-        builder.temperatures.get_list(),
+        read,
+        read.temperatures,
         ATOM_STEPS_PER_SECOND[kind],
         kind,
         ranks=given['ranks'],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from aiida_glassion.kernels.settings import Settings, read_model
 from aiida_glassion.kernels.transport.sweep import temperature_label
 from aiida_glassion.kernels.transport.sweep_plan import HOTTEST
 
@@ -15,11 +15,7 @@ Method = Literal['bulk', 'stiffness']
 LARGEST_STRAIN = 0.1
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra='forbid', allow_inf_nan=False)
-
-
-class Relax(_Model):
+class Relax(Settings):
     """Minimisation at 0 K.
 
     :param cycles: how often the cell is relaxed; each time LAMMPS begins with the cell that it has by then.
@@ -32,7 +28,7 @@ class Relax(_Model):
     max_steps: int = Field(default=10000, ge=1)
 
 
-class ElasticSettings(_Model):
+class ElasticSettings(Settings):
     """Settings of elastic runs, see ``protocols/elastic.yaml``.
 
     :param methods: ``bulk``: K from the pressure over the volume; ``stiffness``: all elastic constants.
@@ -50,10 +46,10 @@ class ElasticSettings(_Model):
     """
 
     protocol: str = 'custom'
-    methods: list[Method] = Field(min_length=1)
-    temperatures: list[float] = Field(default_factory=lambda: [0.0], min_length=1)
-    strains: list[float] = Field(min_length=1)
-    volume_strains: list[float] = Field(min_length=1)
+    methods: list[Method]
+    temperatures: list[float] = Field(default_factory=lambda: [0.0])
+    strains: list[float]
+    volume_strains: list[float]
     pressure: float = 0.0
     coupling: Literal['none', 'iso', 'aniso', 'tri'] = 'tri'
     jobs: Literal['sample', 'component'] = 'sample'
@@ -70,8 +66,10 @@ class ElasticSettings(_Model):
     @field_validator('methods')
     @classmethod
     def _once(cls, value: list[Method]) -> list[Method]:
+        if not value:
+            raise ValueError("none given, expected 'bulk', 'stiffness' or both")
         if len(set(value)) < len(value):
-            raise ValueError('expected each method once')
+            raise ValueError(f'{value[0]} is given twice')
         return value
 
     @field_validator('temperatures')
@@ -85,11 +83,13 @@ class ElasticSettings(_Model):
     @field_validator('strains', 'volume_strains')
     @classmethod
     def _small(cls, value: list[float]) -> list[float]:
+        if not value:
+            raise ValueError('none given, expected at least one, e.g. 0.005')
         for size in value:
             if not 0 < size <= LARGEST_STRAIN:
                 raise ValueError(f'{size:g} is no size of a strain; expected one above 0 and up to {LARGEST_STRAIN:g}')
         if len(set(value)) < len(value):
-            raise ValueError('expected each size once; every one is taken as plus and as minus')
+            raise ValueError(f'{value} given, expected each size once; every one is taken as plus and as minus')
         return sorted(value)
 
     @model_validator(mode='after')
@@ -107,25 +107,7 @@ def read_settings(mapping: Mapping[str, Any]) -> ElasticSettings:
 
     :raises ValueError: with the setting, what was given and what would be right.
     """
-    try:
-        return ElasticSettings.model_validate(dict(mapping))
-    except ValidationError as error:
-        raise ValueError('; '.join(dict.fromkeys(_explain(problem) for problem in error.errors()))) from None
-
-
-def _explain(problem: Any) -> str:
-    where = '.'.join(str(part) for part in problem['loc'])
-    message = problem['msg'].removeprefix('Value error, ')
-    if problem['type'] == 'extra_forbidden':
-        known = [*ElasticSettings.model_fields, *Relax.model_fields]
-        near = difflib.get_close_matches(where.rpartition('.')[2], known, 1)
-        message = 'no such setting' + (f"; did you mean '{near[0]}'?" if near else '')
-    if problem['type'] == 'missing':
-        return f'{where}: missing; get complete settings from a protocol'
-    if problem['type'] == 'too_short':
-        message = 'none given, expected at least one'
-    given = '' if isinstance(problem['input'], Mapping) else f' (given: {problem["input"]!r})'
-    return f'{where}: {message}{given}' if where else str(message)
+    return read_model(ElasticSettings, mapping)
 
 
 def check_temperatures(values: Sequence[Any]) -> str | None:

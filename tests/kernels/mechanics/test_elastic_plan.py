@@ -227,8 +227,8 @@ def test_dense_and_porous_side_by_side():
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'methods': []}, 'methods: none given, expected at least one'),
-        ({'methods': ['bulk', 'bulk']}, 'methods: expected each method once'),
+        ({'methods': []}, "methods: none given, expected 'bulk'"),
+        ({'methods': ['bulk', 'bulk']}, 'methods: bulk is given twice'),
         ({'methods': ['shear']}, r'methods\.0.*bulk'),
         ({'strains': []}, 'strains: none given'),
         ({'strains': [-0.01]}, r'strains: -0.01 is no size of a strain; expected one above 0'),
@@ -239,7 +239,7 @@ def test_dense_and_porous_side_by_side():
         ({'temperatures': [300, 300]}, '300 K is given twice'),
         ({'coupling': 'isotropic'}, 'coupling: '),
         ({'strain': [0.01]}, "strain: no such setting; did you mean 'strains'"),
-        ({'relax': {'cycle': 2}}, "relax.cycle: no such setting; did you mean 'cycles'"),
+        ({'relax': {'cycle': 2}}, 'relax.cycle: no such setting'),
         ({'temperatures': [300], 'sample': 0.1}, 'sample: 0.1 ps holds fewer than 20 lines'),
         ({'settle': 0}, 'settle: Input should be greater than 0'),
     ],
@@ -250,5 +250,5 @@ def test_refused(changes, message):
 
 
 def test_a_setting_that_is_missing():
-    with pytest.raises(ValueError, match='methods: missing; get complete settings from a protocol'):
+    with pytest.raises(ValueError, match='methods: missing'):
         read_settings({})
