@@ -17,7 +17,6 @@ from aiida_glassion.analysis.voids import VoidSettings
 from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.build.pores import shape_from_dict
 from aiida_glassion.kernels.build.porous_plan import PorousSettings
-from aiida_glassion.kernels.space.distance_field import surface_distances
 from aiida_glassion.kernels.space.pore_spheres import judge_closed, largest_in_regions
 from aiida_glassion.kernels.space.voids import van_der_waals_radius
 from aiida_glassion.kernels.statistics import block_standard_error
@@ -164,13 +163,14 @@ def _pores(
             continue
         last = frames[name]
         radii = {e: voids.radii.get(e) or van_der_waals_radius(e) for e in last.elements}
-        field = surface_distances(
+        found[name] = largest_in_regions(
             np.asarray(last.positions[-1], dtype=np.float64),
             np.asarray(last.cells[-1], dtype=np.float64),
-            np.array([radii[symbol] for symbol in last.symbols]),
+            np.array([radii[symbol] for symbol in last.symbols], dtype=np.float64),
+            shapes,
+            built,
             voids.spacing,
         )
-        found[name] = largest_in_regions(field, built, shapes)
     plain = {name: diameters.tolist() for name, diameters in found.items()}
     if RELAXED not in found:
         return plain, None

@@ -27,6 +27,8 @@ _INPUT_ERRORS = {
     'NotADirectoryError',
     'PermissionError',
 }
+#: what AiiDA's builder puts before the words of a port's own check.
+_OF_A_BUILDER = 'invalid attribute value '
 #: exceptions that say what is wrong with the machine or the profile.
 _STATE_ERRORS = {'AiidaException', 'OSError', 'DaemonException', 'TimeoutError', 'TimeoutExpired', 'BrokerError'}
 
@@ -82,7 +84,7 @@ def explained() -> Iterator[None]:
 def explain(error: Exception) -> GlassionError:
     """Return the message and exit status for an error; one that nobody expected is called a defect of glassion."""
     names = {cls.__name__ for cls in type(error).__mro__}
-    text = ' '.join(str(error).split()) or type(error).__name__
+    text = ' '.join(str(error).split()).removeprefix(_OF_A_BUILDER) or type(error).__name__
     if names & {'MissingConfigurationError', 'ProfileConfigurationError'}:
         return GlassionError(text, mend='glassion setup')
     if isinstance(error, KeyError) and 'NotExistent' not in names:

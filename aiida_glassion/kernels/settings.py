@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ class Settings(BaseModel):
 
 
 _Model = TypeVar('_Model', bound=Settings)
+_PART = re.compile(r'[\w-]+(\.[\w-]+)*: ')
 
 
 def read_model(model: type[_Model], mapping: Mapping[str, Any], path: str = '') -> _Model:
@@ -39,8 +41,8 @@ def _explain(problem: Any, model: type[Settings], path: str) -> str:
         message = 'no such setting' + (f"; did you mean '{near[0]}'?" if near else '')
     if problem['type'] == 'missing':
         return f'{where}: missing'
-    if problem['type'] == 'value_error':  # says itself what was given
-        return f'{where}.{message}' if problem['loc'] and message[:1].isdigit() else _placed(where, message)
+    if problem['type'] == 'value_error':  # says itself what was given, and sometimes of which part
+        return f'{where}.{message}' if problem['loc'] and _PART.match(message) else _placed(where, message)
     given = '' if isinstance(problem['input'], Mapping) else f' (given: {problem["input"]!r})'
     return _placed(where, f'{message}{given}')
 

@@ -8,11 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from aiida_glassion.kernels.space.distance_field import Field
+from aiida_glassion.kernels.space.distance_field import distances_at, surface_distances
+from aiida_glassion.kernels.space.images import with_images
 
 FloatArray = npt.NDArray[np.float64]
 _AT_ONCE = 500_000
 """Points of the grid that are looked at together."""
+_FINE = 1e-3
+"""Å."""
 
 
 class Region(Protocol):
@@ -23,30 +26,64 @@ class Region(Protocol):
         ...
 
 
-def largest_in_regions(field: Field, cell: FloatArray, regions: Sequence[Region]) -> FloatArray:
+def largest_in_regions(
+    positions: FloatArray,
+    cell: FloatArray,
+    radii: FloatArray,
+    regions: Sequence[Region],
+    built: FloatArray,
+    spacing: float = 0.25,
+) -> FloatArray:
     """Diameter of the largest sphere between the atoms with its centre in each region, (n_regions,), Å.
 
-    Regions are where they were cut: a cell that has changed since has taken them along, in fractions of its vectors.
+    The best point of a grid within the region, moved from there as long as the sphere grows, to about 10⁻² Å.
 
-    :param field: (n_a, n_b, n_c), distance to the nearest atom's surface, Å (:func:`.surface_distances`).
-    :param cell: (3, 3), in which the regions were cut, Å.
-    :param regions: at least one point of the grid must lie in each, else it has none (0).
+    :param positions: (n_atoms, 3), Å, periodic in all directions.
+    :param cell: (3, 3), Å, rows are the cell vectors.
+    :param radii: (n_atoms,), Å.
+    :param regions: where they were cut: a cell that has changed since took them along, in fractions of its vectors.
+    :param built: (3, 3), cell in which the regions were cut, Å.
+    :param spacing: of the grid, Å; a region that holds none of its points has no sphere (0).
     """
+    field = surface_distances(positions, cell, radii, spacing)
     shape = np.array(field.shape)
-    order = np.argsort(-field, axis=None, kind='stable')
-    found = np.full(len(regions), np.nan)
-    flat = field.reshape(-1)
-    for start in range(0, len(order), _AT_ONCE):
-        points = order[start : start + _AT_ONCE]
-        places = np.stack(np.unravel_index(points, field.shape), axis=-1) / shape @ cell
-        for number in np.flatnonzero(np.isnan(found)).tolist():
-            inside = regions[number].inside(places, cell)
+    order, flat = np.argsort(-field, axis=None, kind='stable'), field.reshape(-1)
+    best: dict[int, FloatArray] = {}
+    for start in range(0, len(flat), _AT_ONCE):
+        fractions = np.stack(np.unravel_index(order[start : start + _AT_ONCE], field.shape), axis=-1) / shape
+        for number in [number for number in range(len(regions)) if number not in best]:
+            inside = regions[number].inside(fractions @ built, built)
             if inside.any():
-                found[number] = 2 * float(flat[points[int(np.argmax(inside))]])
-        if not np.isnan(found).any():
+                best[number] = fractions[int(np.argmax(inside))] @ cell
+        if len(best) == len(regions):
             break
-    diameters: FloatArray = np.maximum(np.nan_to_num(found), 0.0)
-    return diameters
+    grown = [_grown(best[n], spacing, positions, cell, radii) if n in best else 0.0 for n in range(len(regions))]
+    return 2 * np.maximum(np.array(grown, dtype=np.float64), 0.0)
+
+
+def _grown(start: FloatArray, spacing: float, positions: FloatArray, cell: FloatArray, radii: FloatArray) -> float:
+    """Radius of the sphere that grew from a point of the grid, moving uphill in ever shorter steps, two spacings at most.
+
+    :param start: (3,), Å, inside the cell.
+    """
+    reach = 2 * spacing
+    first = float(distances_at(start[None], positions, cell, radii)[0])
+    limit = max(first, 0.0) + 2 * reach + float(radii.max())
+    around, atoms = with_images(positions, cell, limit)
+    near = np.linalg.norm(around - start, axis=1) < limit
+    walls, sizes = around[near], radii[atoms[near]]
+    corners = np.array(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3)).reshape(3, -1).T
+    centre, radius, step = start, first, spacing
+    while step > _FINE and len(walls):
+        places = centre + step * corners
+        places = places[np.linalg.norm(places - start, axis=1) <= reach]
+        values = (np.linalg.norm(places[:, None] - walls[None], axis=2) - sizes).min(axis=1)
+        highest = int(np.argmax(values))
+        if values[highest] <= radius + 1e-9:
+            step /= 2
+            continue
+        radius, centre = float(values[highest]), places[highest]
+    return radius
 
 
 def judge_closed(dense: float, carved: FloatArray, relaxed: FloatArray, closed_below: float) -> dict[str, Any]:
