@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
 LOOP = 'ActiveLearningWorkChain'
-PLANNED = ('DiffusionSweepWorkChain', 'ExploreWorkChain', 'LabelWorkChain', 'StructureGateWorkChain', 'TrainWorkChain')
+PLANNED = (
+    'DiffusionSweepWorkChain', 'ElasticWorkChain', 'ExploreWorkChain', 'FractureWorkChain', 'LabelWorkChain',
+    'StructureGateWorkChain', 'TrainWorkChain',
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,14 @@ def planned_of(node: ProcessNode) -> dict[str, int]:
         from aiida_glassion.cli.watch_diffusion_state import planned_points
 
         return planned_points(node)
+    if node.process_label == 'ElasticWorkChain':
+        from aiida_glassion.cli.watch_elastic import planned_samples
+
+        return planned_samples(node)
+    if node.process_label == 'FractureWorkChain':
+        from aiida_glassion.cli.watch_fracture_state import planned_pulls
+
+        return planned_pulls(node)
     if node.process_label == 'TrainWorkChain':
         committee = inputs.settings.get_dict().get('committee', 0) if 'settings' in inputs else 0
         return {f'train_seed_{number}': 1 for number in range(1, committee + 1)}
