@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument('pk')
 @profile_option
-@click.option('--replicas', is_flag=True, help='Of a melt-quench or a diffusion sweep: every replica too.')
+@click.option('--replicas', is_flag=True, help='Every replica or sample too.')
 @click.option('--json', 'as_json', is_flag=True, help='Everything as JSON, with units.')
 def show(pk: str, profile: str | None, replicas: bool, as_json: bool) -> None:
     """Tables of the node PK (or UUID): a study, a run, a potential, configurations."""
@@ -61,6 +61,7 @@ def room_for(node: Any) -> tuple[Callable[[Any], dict[str, Any]], Callable[..., 
         show_data,
         show_dataset,
         show_diffusion,
+        show_elastic,
         show_explore,
         show_glass,
         show_glass_ceramic,
@@ -86,6 +87,8 @@ def room_for(node: Any) -> tuple[Callable[[Any], dict[str, Any]], Callable[..., 
             'AnalysisCalculation': (show_analysis.analysis_summary, show_analysis.analysis_tables),
             'DiffusionPointWorkChain': (show_diffusion.point_summary, show_diffusion.point_tables),
             'DiffusionSweepWorkChain': (show_diffusion.sweep_summary, show_diffusion.sweep_tables),
+            'ElasticSampleWorkChain': (show_elastic.sample_summary, show_elastic.sample_tables),
+            'ElasticWorkChain': (show_elastic.elastic_summary, show_elastic.elastic_tables),
             'ExploreWorkChain': (show_explore.explore_summary, show_explore.explore_tables),
             'StructureGateWorkChain': (show_explore.gate_summary, show_explore.gate_tables),
             'GlassCeramicWorkChain': (show_glass_ceramic.ceramic_summary, show_glass_ceramic.ceramic_tables),

@@ -14,6 +14,10 @@ from aiida_glassion.cli.terminal import console
 from aiida_glassion.cli.watch_active_learning import loop_rows, loop_totals, place_lines, remark
 from aiida_glassion.cli.watch_diffusion import sweep_rows, sweep_table
 from aiida_glassion.cli.watch_diffusion_state import POINT, SWEEP
+from aiida_glassion.cli.watch_elastic import ELASTIC, SAMPLE, elastic_rows
+from aiida_glassion.cli.watch_fracture import pull_rows, pull_table
+from aiida_glassion.cli.watch_fracture_state import PULL, STUDY
+from aiida_glassion.cli.watch_glass_ceramic import CERAMIC, ceramic_rows
 from aiida_glassion.cli.watch_idle import Idleness, idleness
 from aiida_glassion.cli.watch_plan import LOOP
 from aiida_glassion.cli.watch_rows import DONE, FAILED, RUNNING, WAITING, Row, Totals, rows_of, totals_of
@@ -116,15 +120,22 @@ def snapshot(task: Task, problems: list[str]) -> RenderableType:
     from rich.text import Text
 
     is_loop, is_sweep = task.process == LOOP, task.process in (SWEEP, POINT)
-    rows = loop_rows(task) if is_loop else sweep_rows(task) if is_sweep else rows_of(task)
+    is_fracture = task.process in (STUDY, PULL)
+    rows = loop_rows(task) if is_loop else sweep_rows(task) if is_sweep else _rows(task)
     totals = loop_totals(task, rows) if is_loop else totals_of(rows)
-    wide = console().width >= (112 if is_sweep else 100)
+    wide = console().width >= (112 if is_sweep or is_fracture else 100)
     parts: list[RenderableType] = [_title(task), *(Text(f'  {line}') for line in place_lines(task))]
-    parts += [sweep_table(rows, wide) if is_sweep else _table(rows, wide)]
+    table = sweep_table if is_sweep else pull_table if is_fracture else _table
+    parts += [table(rows, wide)]
     parts += [Text(f'  ✗ {row.name}: {row.reason}', style='red') for row in rows if row.reason]
     parts += [Text(f'  ! {problem}', style='yellow') for problem in problems]
     parts.append(_summary(task, totals))
     return Group(*parts)
+
+
+def _rows(task: Task) -> list[Row]:
+    own = {CERAMIC: ceramic_rows, ELASTIC: elastic_rows, SAMPLE: elastic_rows, STUDY: pull_rows, PULL: pull_rows}
+    return own.get(task.process, rows_of)(task)
 
 
 def _title(task: Task) -> RenderableType:
@@ -181,7 +192,7 @@ def _summary(task: Task, totals: Totals) -> RenderableType:
         )
     text.append(counts)
     if task.is_working and totals.left is not None:
-        most = 'at most' if task.process in (SWEEP, POINT) else 'about'
+        most = 'at most' if task.process in (SWEEP, POINT, STUDY, PULL) else 'about'
         text.append(f'; {most} {duration(totals.left)} left{remark(task) if task.process == LOOP else ""}')
     if task.is_done:
         text.append(f'\n✓ ended well. Next: glassion show {task.pk}', style='green')

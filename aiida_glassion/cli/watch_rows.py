@@ -217,14 +217,14 @@ def _jobs(task: Task, path: str = '') -> Iterator[tuple[str, Task]]:
 def _job(name: str, task: Task) -> Row:
     if task.learning:
         return _training(name, task)
-    return analysis_row(name, task) if task.analysing else _single(name, task)
+    return analysis_row(name, task) if task.analysing else single_row(name, task)
 
 
 def analysis_row(name: str, task: Task) -> Row:
     """Row of an analysis that runs beside its data."""
     told = task.analysing
     if told is None:
-        return _single(name, task)
+        return single_row(name, task)
     words = 'analyse' if told.done < told.total else 'writes results'
     return Row(name, words, RUNNING, told.done, told.total, left=told.left, unit='frames')
 
@@ -251,7 +251,7 @@ def _training(name: str, task: Task) -> Row:
     )
 
 
-def _single(name: str, task: Task) -> Row:
+def single_row(name: str, task: Task) -> Row:
     """Row of an MD or of a job that is none."""
     total = task.schedule.last_step if task.schedule else 0
     done = steps_done(task)
