@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiida_glassion.cli.progress import JobProgress, job_progress, read_remote
 from aiida_glassion.cli.watch_analysis import ANALYSIS, Analysing, read_analysing
 from aiida_glassion.cli.watch_diffusion_state import POINT, SWEEP, PointState, read_point
+from aiida_glassion.cli.watch_fracture_state import PULL, STUDY, PullState, read_pull_state
 from aiida_glassion.cli.watch_plan import LOOP, PLANNED, Place, planned_of, read_place
 from aiida_glassion.cli.watch_training import TRAININGS, Learning, learning_of_ended, read_learning, steps_of
 from aiida_glassion.schedule import Schedule, read_schedule
@@ -37,7 +38,7 @@ class Task:
     :param analysing: of a running analysis beside its data.
     :param planned: of a part of an active learning: how much each of its jobs gives, by label.
     :param place: of an active learning: where it is.
-    :param point: of a run of a diffusion sweep: how far it is.
+    :param point: of a run of a diffusion sweep: how far it is; ``pull``: of a pull of a study of fracture.
     :param started: when it began; ``ended``: None while it runs; ``touched``: when AiiDA last wrote something down.
     :param paused: why it is paused, None where it is not.
     :param children: what it called, in order.
@@ -59,6 +60,7 @@ class Task:
     planned: dict[str, int] | None = None
     place: Place | None = None
     point: PointState | None = None
+    pull: PullState | None = None
     started: datetime | None = None
     ended: datetime | None = None
     touched: datetime | None = None
@@ -132,7 +134,7 @@ class TreeReader:
             schedule=_schedule(node),
             settings=node.inputs.settings.get_dict() if 'settings' in node.inputs else None,
             children=()
-            if within in (LOOP, SWEEP) and node.is_terminated
+            if within in (LOOP, SWEEP, STUDY) and node.is_terminated
             else tuple(self.read(child, name, str(node.process_label)) for child, name in _called(node)),
             started=node.ctime,
             ended=node.mtime if node.is_terminated else None,
@@ -141,6 +143,7 @@ class TreeReader:
             planned=self._plan(node) if node.process_label in PLANNED and not node.is_terminated else None,
             place=read_place(node) if node.process_label == LOOP else None,
             point=read_point(node) if node.process_label == POINT else None,
+            pull=read_pull_state(node) if node.process_label == PULL else None,
             **(self._md(node) if node.process_label == 'MdCalculation' else {}),
             **(self._learning(node) if node.process_label in TRAININGS else {}),
             analysing=self._ask(node, read_analysing)
