@@ -177,6 +177,12 @@ def _run_row(sweep: Sweep, point: Point) -> Sequence[Any]:
     return (point.label, f'{point.temperature:g}', seed, length, element('span', words, class_=kind), *cells, reason)
 
 
+_SITES_HOLD = 0.5
+"""Share of the time on sites from which on hops between them describe the motion (choice)."""
+_MISSED = (
+    'Where ions are on sites for less than half of the time, they leave them before they are seen to stay: hops are '
+    'missed, and those counted are too few and too long'
+)
 _MOTION: Sequence[tuple[str, str, str, tuple[str, ...], float]] = (
     ('Exponent in the window', '', 'diffusion', ('exponent', 'mean'), 1.0),
     ('Largest α₂', '', 'dynamics', ('alpha2_peak', 'mean'), 1.0),
@@ -185,6 +191,7 @@ _MOTION: Sequence[tuple[str, str, str, tuple[str, ...], float]] = (
     ('Directions of the channels', '', 'channels', ('dimension',), 1.0),
     ('Barrier to percolation', 'k_BT', 'channels', ('barriers', '1'), 1.0),
     ('Barrier, all directions', 'k_BT', 'channels', ('barriers', '3'), 1.0),
+    ('Time on sites', '%', 'channels', ('hops', 'on_sites'), 100.0),
     ('Hops of an ion', 'ns⁻¹', 'channels', ('hops', 'rate', 'mean'), 1000.0),
     ('Residence time', 'ps', 'channels', ('hops', 'residence_time'), 1.0),
     ('Hops back', '%', 'channels', ('hops', 'return_share'), 100.0),
@@ -207,6 +214,9 @@ def motion_table(group: Group, ion: str) -> Markup:
         return element('p', 'No analysis of how they move has ended.')
     head = ('Quantity', 'Unit', *(f'{t:g} K' for t in temperatures))
     caption = 'Means over the runs ± standard error of the mean from their scatter; one run: no error'
+    on_sites = [_at(point.of_ion('channels', ion), ('hops', 'on_sites')) for point in group.points]
+    if any(share is not None and share < _SITES_HOLD for share in on_sites):
+        caption += f'. {_MISSED}'
     return table(head, rows, caption, numbers_from=2)
 
 

@@ -143,6 +143,7 @@ def fit_diffusion(
         )
     lags = fit_lags(first, last) if method == 'gls' else np.unique(np.linspace(first, last, MOST_LAGS).astype(np.int64))
     fit = LineFit(msd, lags, walkers, weighted=method == 'gls')
+    chi2 = fit.chi2 if method == 'gls' else None
     directions = msd.by_direction.shape[1]
     of_drawing = spread / np.sqrt(walkers)
     to_d = units.ANGSTROM2_PER_PS_TO_CM2_PER_S / (2 * frame_time)
@@ -157,8 +158,8 @@ def fit_diffusion(
         n_lags=len(lags),
         method=method,
         spread=spread,
-        chi2=fit.chi2 if method == 'gls' else None,
-        regime=judge_regime(msd, first, last, walkers),
+        chi2=chi2,
+        regime=judge_regime(msd, first, last, walkers, chi2),
     )
 
 

@@ -210,3 +210,52 @@ def test_intervals_hold_for_ions_that_hop(rate, alike):
         low, high = fit.interval(0.95)
         held.append(low <= true <= high)
     assert np.mean(held) == pytest.approx(0.95, abs=3 * 0.028)
+
+
+def caged_walk(random, n_frames, n_ions, slope, plateau, rate):
+    """Walkers of D in critically damped cages, MSD = slope·t + plateau·(1 − e^{-rate t}(1 + rate t)), t in frames.
+
+    The oscillator in its bath is sampled exactly: position and velocity after a frame are Gaussian about where their
+    map takes them, with what the stationary covariance leaves over.
+    """
+    variance = plateau / 6
+    decay = np.exp(-rate)
+    step = decay * np.array([[1 + rate, 1.0], [-(rate**2), 1 - rate]])
+    stationary = np.diag([variance, variance * rate**2])
+    root = np.linalg.cholesky(stationary - step @ stationary @ step.T)
+    state = np.sqrt(np.diag(stationary))[:, None, None] * random.normal(size=(2, n_ions, 3))
+    cage = np.empty((n_frames, n_ions, 3))
+    for frame in range(n_frames):
+        state = np.tensordot(step, state, 1) + np.tensordot(root, random.normal(size=state.shape), 1)
+        cage[frame] = state[0]
+    return cage + random.normal(0, np.sqrt(slope / 3), cage.shape).cumsum(axis=0)
+
+
+def test_a_caged_walk_has_the_displacement_it_should():
+    x = caged_walk(np.random.default_rng(4), 4000, 200, 0.5, 5.0, 0.8)
+    msd, lags = mean_squared_displacement(x, 40).total, np.arange(1, 41)
+    wanted = 0.5 * lags + 5.0 * (1 - np.exp(-0.8 * lags) * (1 + 0.8 * lags))
+    np.testing.assert_allclose(msd[1:], wanted, rtol=0.03)
+
+
+@pytest.mark.parametrize('seed', range(12))
+def test_the_line_does_not_begin_on_the_way_into_the_cage(seed):
+    """As sodium in a hot silicate, a frame every 0.1 ps: from ballistic to caged the exponent passes 1 at 0.1 ps."""
+    x = caged_walk(np.random.default_rng(seed), 201, 97, 1.1, 4.9, 0.8)
+    fit, msd = diffusion_coefficient(x, 1.0)
+    wanted = 1.1 / 6 * D
+    early = fit_diffusion(msd, 1.0, window=(1, 100))
+    assert early.D > wanted + 5 * early.error, 'a line from the first lag on is wrong, and sure of it'
+    assert not early.regime.diffusive
+    assert abs(fit.D - wanted) < 3.5 * fit.error
+    assert fit.window[0] >= 4
+    assert fit.chi2 < 2
+
+
+def test_what_no_line_describes_is_no_diffusion():
+    """A crossover within the window whose exponents all pass: χ² tells."""
+    x = caged_walk(np.random.default_rng(5), 2001, 400, 6.0, 12.0, 0.3)
+    fit = fit_diffusion(mean_squared_displacement(x), 1.0, window=(2, 400))
+    assert 0.9 < fit.regime.exponent < 1.1
+    assert not fit.regime.diffusive
+    assert 'no straight line' in fit.regime.reason
