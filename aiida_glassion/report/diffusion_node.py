@@ -53,7 +53,7 @@ def read_sweep(node: orm.ProcessNode) -> Sweep:
         settings=content_of(input_of(node, 'settings')),
         temperatures=[float(t) for t in temperatures.get_list()] if isinstance(temperatures, orm.List) else [],
         seed=value_of(input_of(node, 'seed')),
-        potential=_potential(node),
+        potential=potential_of(node),
         results={} if single else content_of(output_of(node, 'results')),
         ledger=content_of(output_of(node, 'ledger')),
         single=single,
@@ -221,7 +221,7 @@ def _glasses(node: orm.ProcessNode) -> dict[str, tuple[int, str]]:
     }
 
 
-def _potential(node: orm.ProcessNode) -> dict[str, Any]:
+def potential_of(node: orm.ProcessNode) -> dict[str, Any]:
     """Name, kind, citation and charges of the potential."""
     for link in node.base.links.get_incoming().all():
         if link.link_label.endswith('potential'):

@@ -62,7 +62,7 @@ def largest_in_regions(
 
 
 def _grown(start: FloatArray, spacing: float, positions: FloatArray, cell: FloatArray, radii: FloatArray) -> float:
-    """Radius of the sphere that grew from a point of the grid, moving uphill in ever shorter steps, two spacings at most.
+    """Radius of the sphere that grew from a point, uphill in ever shorter steps, at most two spacings of the grid away.
 
     :param start: (3,), Å, inside the cell.
     """
