@@ -16,8 +16,13 @@ from aiida_glassion.report.analysis_node import ANALYSIS, write_analysis_report
 from aiida_glassion.report.diffusion_files import write_sweep_report
 from aiida_glassion.report.diffusion_node import POINT, SWEEP
 from aiida_glassion.report.folder import ReportFolder, safe_name
+from aiida_glassion.report.fracture_files import write_fracture_report
+from aiida_glassion.report.fracture_node import PULL
+from aiida_glassion.report.fracture_node import STUDY as FRACTURE
 from aiida_glassion.report.markup import Figure
 from aiida_glassion.report.page import warnings_of, write_page
+from aiida_glassion.report.porous_files import write_porous_report
+from aiida_glassion.report.porous_node import POROUS
 from aiida_glassion.report.provenance import read_provenance
 from aiida_glassion.report.quantities import flattened, quantities, unit_of_curve
 from aiida_glassion.report.study import Glass, Study, read_study
@@ -45,6 +50,10 @@ def write_report(node: orm.ProcessNode, directory: Path, literature: Sequence[Pa
         return write_loop_report(node, directory)
     if getattr(node, 'process_label', None) == ANALYSIS:
         return write_analysis_report(node, directory)
+    if getattr(node, 'process_label', None) == POROUS:
+        return write_porous_report(node, directory)
+    if getattr(node, 'process_label', None) in (FRACTURE, PULL):
+        return write_fracture_report(node, directory)
     study = read_study(node)
     provenance = read_provenance(node)
     folder = ReportFolder(directory)
