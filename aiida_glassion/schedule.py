@@ -42,7 +42,18 @@ class Minimise(Timeless):
     max_steps: int = Field(2000, ge=1, description='Most minimiser iterations.')
     pressure: float | None = Field(None, description='Relax the cell at this pressure, GPa; absent: cell fixed.')
     coupling: Coupling = Field('iso', description=f'How the cell may change when a pressure is given. {_COUPLING}')
+    method: Literal['cg', 'fire'] = Field(
+        'cg',
+        description='cg: conjugate gradients, which end early where the energy jumps at a cutoff; fire: damped '
+        'dynamics by forces alone, in a fixed cell; velocities are lost.',
+    )
     frozen: bool = Field(False, description=_FROZEN)
+
+    @model_validator(mode='after')
+    def _fire_in_a_fixed_cell(self) -> Minimise:
+        if self.method == 'fire' and self.pressure is not None:
+            raise ValueError("method: 'fire' cannot relax the cell; use 'cg', or leave the pressure out")
+        return self
 
     @model_validator(mode='after')
     def _frozen_in_a_fixed_cell(self) -> Minimise:

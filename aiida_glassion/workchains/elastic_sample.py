@@ -113,7 +113,7 @@ class ElasticSampleWorkChain(WorkChain):
         return bool(self.inputs.temperature.value == 0)
 
     def run_preparation(self) -> ToContext:
-        """Relax the sample and its cell, or equilibrate it with velocities drawn anew."""
+        """Relax the sample and its cell, or equilibrate it, with velocities drawn anew."""
         temperature = self.inputs.temperature.value
         schedule = relaxation(self._settings) if self._is_cold else equilibration(self._settings, temperature)
         inputs = self._md_inputs('relax' if self._is_cold else 'equilibrate', self.inputs.configuration, schedule)
@@ -121,12 +121,12 @@ class ElasticSampleWorkChain(WorkChain):
         return ToContext(preparation=self.submit(MdWorkChain, **inputs))
 
     def inspect_preparation(self) -> ExitCode | None:
-        """Take the sample; at a temperature, with the mean cell."""
+        """Take the sample, with the mean cell of the second half where the cell followed the pressure."""
         node = self.ctx.preparation
         if not node.is_finished_ok:
             return self.exit_codes.ERROR_RELAXATION_FAILED.format(reason=reason_of(node))
         self.ctx.sample = node.outputs.final
-        if not self._is_cold and self._settings.coupling != 'none':
+        if self._settings.coupling != 'none':
             self.ctx.sample = at_mean_cell(
                 node.outputs.final, node.outputs.thermo, metadata={'call_link_label': 'mean_cell'}
             )

@@ -204,12 +204,16 @@ class _Writer:
             yield f'fix relax_cell all box/relax {lengths(stage.coupling, self.pressure(stage.pressure))}'
         if stage.frozen:
             yield f'fix hold_still {FROZEN} setforce 0 0 0'
+        if stage.method != 'cg':
+            yield f'min_style {stage.method}'
         yield f'thermo {plan.thermo}'
         yield f'minimize {stage.energy_tolerance:g} {force:.10g} {stage.max_steps} {10 * stage.max_steps}'
         if stage.pressure is not None:
             yield 'unfix relax_cell'
         if stage.frozen:
             yield 'unfix hold_still'
+        if stage.method != 'cg':
+            yield 'min_style cg'
         yield f'reset_timestep {plan.first}'
 
     def dynamics(self, plan: StagePlan, stage: DynamicStage) -> Iterator[str]:

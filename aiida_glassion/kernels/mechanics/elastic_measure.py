@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aiida_glassion.kernels.mechanics.elastic_plan import NONE, ElasticJob, State
+from aiida_glassion.kernels.mechanics.elastic_plan import NONE, VOLUME, ElasticJob, State
 from aiida_glassion.kernels.mechanics.strain import (
     VOIGT,
     gradient_between,
@@ -67,11 +67,6 @@ def measure_job(job: ElasticJob, thermo: Thermo) -> list[Measured]:
     return [_measure(job, state, thermo) for state in job.states]
 
 
-def last_line(thermo: Thermo) -> dict[str, float]:
-    """Last line of a run: its quantities by name."""
-    return {name: float(array[-1]) for name, array in thermo.items()}
-
-
 def _measure(job: ElasticJob, state: State, thermo: Thermo) -> Measured:
     rows = np.flatnonzero(thermo['stage'] == state.stage)
     if not len(rows):
@@ -102,24 +97,53 @@ def _measure(job: ElasticJob, state: State, thermo: Thermo) -> Measured:
     )  # fmt: skip
 
 
+def unstrained(measured: Sequence[Measured], one: Measured) -> Measured:
+    """The unstrained state from which a strained one is counted.
+
+    At 0 K the next one of its job, to which it went back; at a temperature, where stresses are means over time, the
+    first.
+    """
+    states = [each for each in measured if each.job == one.job]
+    after = states if one.stress_error is not None else states[states.index(one) :]
+    return next(each for each in after if each.state.component == NONE)
+
+
 def stress_strain(measured: Sequence[Measured]) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     """Strains, second Piola–Kirchhoff stresses and their errors of the states of ``stiffness``, (n, 6) each.
 
-    Both are conjugate, so that a stress that was left at no strain does not enter the constants. Each sample's cell at
-    no strain is that of its own job.
+    Both are conjugate, so that a stress that was left at no strain does not enter the constants. At 0 K the stress at
+    no strain is taken off; at a temperature it is not, as it would add its noise and drops out of the constants anyway.
     """
-    reference = {one.job: one for one in reversed(measured) if one.state.component == NONE}
     strained = [one for one in measured if one.state.component in VOIGT]
-    strains = np.zeros((len(strained), 6))
-    stresses = np.zeros((len(strained), 6))
-    errors = np.zeros((len(strained), 6))
+    strains, stresses, errors = (np.zeros((len(strained), 6)) for _ in range(3))
     for number, one in enumerate(strained):
+        reference = unstrained(measured, one)
         strains[number, VOIGT.index(one.state.component)] = one.state.strain
-        gradient = gradient_between(reference[one.job].cell, one.cell)
-        stresses[number] = second_piola_kirchhoff(one.stress, gradient)
-        errors[number] = 0.0 if one.stress_error is None else one.stress_error
+        stresses[number] = second_piola_kirchhoff(one.stress, gradient_between(reference.cell, one.cell))
+        if one.stress_error is None:
+            stresses[number] -= reference.stress
+        else:
+            errors[number] = one.stress_error
     known = bool(strained) and all(one.stress_error is not None for one in strained)
     return strains, stresses, errors if known else None
+
+
+def pressure_volume(measured: Sequence[Measured]) -> list[tuple[float, float, float | None]]:
+    """Volume Å³, pressure GPa and its error of the states of ``bulk`` and of the one at no strain, by volume.
+
+    At 0 K a pressure is that at no strain and what it differs by from the unstrained state that follows it.
+    """
+    strained = [one for one in measured if one.state.component == VOLUME]
+    if not strained:
+        return []
+    begin = next(one for one in measured if one.job == strained[0].job)
+    points = [(begin.volume, begin.pressure, begin.pressure_error)]
+    for one in strained:
+        pressure = one.pressure
+        if one.pressure_error is None:
+            pressure += begin.pressure - unstrained(measured, one).pressure
+        points.append((one.volume, pressure, one.pressure_error))
+    return sorted(points, key=lambda point: point[0])
 
 
 @dataclass(frozen=True)
@@ -127,8 +151,8 @@ class Return:
     """How a sample came back to no strain.
 
     :param after: component that it was strained in before.
-    :param energy: eV of the cell, above the one it began with.
-    :param stress: largest difference of a component from the one it began with, GPa.
+    :param energy: eV of the cell, above what it was the time before at no strain.
+    :param stress: largest difference of a component from what it was then, GPa.
     :param reversible: at 0 K the energy is the same but for what the minimiser leaves; at a temperature each stress
         is, within four of its errors.
     """
@@ -140,7 +164,7 @@ class Return:
 
 
 def returns_of(measured: Sequence[Measured], tolerance: float) -> list[Return]:
-    """Every return to no strain, of every job; each is compared with what its job began with.
+    """Every return to no strain, of every job; each is compared with the time before at no strain.
 
     :param tolerance: largest difference in energy that is none, eV of the cell.
     """
@@ -150,10 +174,10 @@ def returns_of(measured: Sequence[Measured], tolerance: float) -> list[Return]:
         begin = states[0]
         for before, one in itertools.pairwise(states):
             if one.state.component == NONE:
-                energy = one.energy - begin.energy
-                change = np.abs(one.stress - begin.stress)
+                energy, change = one.energy - begin.energy, np.abs(one.stress - begin.stress)
                 back = abs(energy) <= tolerance
                 if one.stress_error is not None and begin.stress_error is not None:
                     back = bool((change <= _SIGMAS * np.hypot(one.stress_error, begin.stress_error)).all())
                 found.append(Return(before.state.component, energy, float(change.max()), back))
+                begin = one
     return found

@@ -47,11 +47,11 @@ class ElasticJob:
 
 
 def relaxation(settings: ElasticSettings) -> Schedule:
-    """To the nearest minimum, with the cell that belongs to the pressure."""
-    at_pressure = {'pressure': settings.pressure, 'coupling': settings.coupling}
-    cell = [] if settings.coupling == 'none' else [at_pressure] * settings.relax.cycles
-    changes: list[dict[str, Any]] = [{}, *cell, *([{}] if cell else [])]
-    stages = [_minimise(settings, f'relax_{number}') | change for number, change in enumerate(changes)]
+    """To the nearest minimum; then, unless the cell is to stay, hardly warm dynamics at the pressure."""
+    stages = [_minimise(settings, 'relax')]
+    if settings.coupling != 'none':
+        cold = _hold(settings, 'relax_cell', settings.relax.temperature, settings.relax.duration)
+        stages.append(cold | _barostat(settings))
     return _schedule(settings, stages)
 
 
@@ -59,15 +59,16 @@ def equilibration(settings: ElasticSettings, temperature: float) -> Schedule:
     """Hold at temperature and pressure."""
     stage = _hold(settings, 'equilibrate', temperature, settings.equilibrate)
     if settings.coupling != 'none':
-        stage |= {'ensemble': 'npt', 'pressure': settings.pressure, 'coupling': settings.coupling}
+        stage |= _barostat(settings)
     return _schedule(settings, [stage])
 
 
 def plan_jobs(settings: ElasticSettings, temperature: float) -> list[ElasticJob]:
     """All strains of one sample at one temperature.
 
-    At 0 K every sign of a component begins and ends without strain: that the energy there is the same each time shows
-    that no atom changed its place for good, so that the states do not depend on their order.
+    At 0 K every sign of a component begins and ends without strain, and goes to its largest strain first. Where atoms
+    change their places for good, they do so there; what is measured from then on until no strain is elastic, and
+    counted from the unstrained state that follows it. So the states do not depend on their order.
     """
     groups = [VOLUME] if 'bulk' in settings.methods else []
     groups += list(VOIGT) if 'stiffness' in settings.methods else []
@@ -94,7 +95,7 @@ def _job(settings: ElasticSettings, temperature: float, label: str, groups: Sequ
         sizes = settings.volume_strains if group == VOLUME else settings.strains
         now = 0.0
         for sign in (1.0, -1.0):
-            for size in sizes:
+            for size in sorted(sizes, reverse=True):
                 stages.append(_step(group, now, sign * size))
                 now = sign * size
                 measure(group, now)
@@ -131,7 +132,8 @@ def _name(component: str, strain: float) -> str:
 def _minimise(settings: ElasticSettings, name: str) -> dict[str, Any]:
     relax = settings.relax
     return {
-        'kind': 'minimise', 'name': name, 'force_tolerance': relax.force_tolerance, 'max_steps': relax.max_steps,
+        'kind': 'minimise', 'name': name, 'method': 'fire',
+        'force_tolerance': relax.force_tolerance, 'max_steps': relax.max_steps,
     }  # fmt: skip
 
 
@@ -140,6 +142,10 @@ def _hold(settings: ElasticSettings, name: str, temperature: float, duration: fl
         'kind': 'hold', 'name': name, 'temperature': temperature, 'duration': duration,
         'temperature_damping': settings.temperature_damping, 'pressure_damping': settings.pressure_damping,
     }  # fmt: skip
+
+
+def _barostat(settings: ElasticSettings) -> dict[str, Any]:
+    return {'ensemble': 'npt', 'pressure': settings.pressure, 'coupling': settings.coupling}
 
 
 def _schedule(settings: ElasticSettings, stages: Sequence[Mapping[str, Any]]) -> Schedule:

@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from aiida_glassion.kernels.mechanics.elastic import BulkModulus, Stiffness, bulk_modulus, elastic_constants
-from aiida_glassion.kernels.mechanics.elastic_measure import Measured, Return, returns_of, stress_strain
+from aiida_glassion.kernels.mechanics.elastic_measure import (
+    Measured,
+    Return,
+    pressure_volume,
+    returns_of,
+    stress_strain,
+)
 from aiida_glassion.kernels.mechanics.elastic_plan import NONE, VOLUME
 from aiida_glassion.kernels.mechanics.elastic_settings import ElasticSettings
 from aiida_glassion.kernels.mechanics.moduli import MODULI, isotropy, lowest_stiffness, moduli
@@ -62,7 +68,7 @@ def analyse_sample(
     """
     if not measured:
         raise ValueError('measured: no state at all')
-    begin = next(one for one in measured if one.state.component == NONE)
+    begin = _begin(measured)
     returns = returns_of(measured, max(_ENERGY_LEAST, _ENERGY_OF_ATOM * n_atoms))
     bulk = _bulk(measured) if 'bulk' in settings.methods else None
     stiffness = _stiffness(measured) if 'stiffness' in settings.methods else None
@@ -118,20 +124,24 @@ def stiffness_record(stiffness: Stiffness) -> dict[str, Any]:
 
 def _bulk(measured: Sequence[Measured]) -> BulkModulus | None:
     """K from p(V); its error is that of the fit, or of the pressures where that is larger."""
-    points = [one for one in measured if one.state.component == VOLUME]
-    if not points or {np.sign(one.state.strain) for one in points} != {1.0, -1.0}:
+    signs = {np.sign(one.state.strain) for one in measured if one.state.component == VOLUME}
+    if signs != {1.0, -1.0}:
         return None
-    begin = next(one for one in measured if one.job == points[0].job)
-    points = [begin, *points]
-    volumes = np.array([one.volume for one in points])
-    found = bulk_modulus(volumes, [one.pressure for one in points], begin.volume)
-    errors = [one.pressure_error for one in points if one.pressure_error is not None]
+    points = pressure_volume(measured)
+    volumes = np.array([volume for volume, _, _ in points])
+    found = bulk_modulus(volumes, [pressure for _, pressure, _ in points], _begin(measured).volume)
+    errors = [error for _, _, error in points if error is not None]
     if len(errors) < len(points):
         return found
-    from_mean = volumes / begin.volume - (volumes / begin.volume).mean()
+    from_mean = (volumes - volumes.mean()) / found.volume
     stated = float(np.sqrt((from_mean**2 * np.array(errors) ** 2).sum()) / (from_mean**2).sum())
     error = stated if found.error is None else max(stated, found.error)
     return BulkModulus(found.modulus, error, found.pressure, found.volume, found.n)
+
+
+def _begin(measured: Sequence[Measured]) -> Measured:
+    """The first state, which is not strained."""
+    return next(one for one in measured if one.state.component == NONE)
 
 
 def _bulk_record(bulk: BulkModulus) -> dict[str, Any]:
@@ -163,8 +173,8 @@ def _warnings(
         worst = max(lost, key=lambda one: abs(one.energy))
         where = ', '.join(dict.fromkeys(one.after for one in lost))
         yield (
-            f'atoms changed places for good when strained in {where}: back at no strain the energy differs by '
-            f'{worst.energy:+.3g} eV; take smaller strains, or jobs: component, so that other components begin afresh'
+            f'atoms changed places for good when strained in {where} (by up to {worst.energy:+.3g} eV of the cell); '
+            'the constants are those of the way back'
         )
     elif lost:
         yield (
@@ -187,7 +197,7 @@ def _warnings(
     ):
         yield (
             f'the pressure at no strain is {begin.pressure:.2g} GPa, {settings.pressure:g} GPa were wanted; '
-            'relax in more cycles, or equilibrate longer'
+            'relax or equilibrate longer'
         )
     if stiffness is None:
         return
@@ -211,18 +221,14 @@ def _curves(measured: Sequence[Measured], begin: Measured, stiffness: Stiffness 
         strains, stresses, errors = stress_strain(measured)
         curves |= {'stiffness__strain': strains, 'stiffness__stress': stresses}
         curves |= {} if errors is None else {'stiffness__error': errors}
-    volumes = [one for one in measured if one.state.component == VOLUME]
-    if volumes:
-        points = sorted([next(one for one in measured if one.job == volumes[0].job), *volumes], key=_volume)
-        curves['bulk__volume'] = np.array([one.volume for one in points])
+    points = pressure_volume(measured)
+    if points:
+        curves['bulk__volume'] = np.array([volume for volume, _, _ in points])
         curves['bulk__strain'] = curves['bulk__volume'] / begin.volume - 1
-        curves['bulk__pressure'] = np.array([one.pressure for one in points])
-        if all(one.pressure_error is not None for one in points):
-            curves['bulk__error'] = np.array([one.pressure_error for one in points], dtype=np.float64)
+        curves['bulk__pressure'] = np.array([pressure for _, pressure, _ in points])
+        errors_of_pressure = [error for _, _, error in points if error is not None]
+        if len(errors_of_pressure) == len(points):
+            curves['bulk__error'] = np.array(errors_of_pressure)
     if stiffness is not None:
         curves['stiffness__constants'] = stiffness.constants
     return curves
-
-
-def _volume(one: Measured) -> float:
-    return one.volume

@@ -16,16 +16,20 @@ LARGEST_STRAIN = 0.1
 
 
 class Relax(Settings):
-    """Minimisation at 0 K.
+    """How a sample is brought to a minimum.
 
-    :param cycles: how often the cell is relaxed; each time LAMMPS begins with the cell that it has by then.
-    :param force_tolerance: norm of all forces at which it stops, eV/Å.
+    The cell follows the pressure in dynamics at next to no temperature and is then their mean: published potentials end
+    at a cutoff, where the energy jumps, so that the cell of least energy is not the one without stress.
+
+    :param temperature: of those dynamics, K; ``duration``: their length, ps.
+    :param force_tolerance: norm of all forces at which a minimisation stops, eV/Å.
     :param max_steps: of each minimisation.
     """
 
-    cycles: int = Field(default=3, ge=1, le=50)
-    force_tolerance: float = Field(default=1e-4, gt=0)
-    max_steps: int = Field(default=10000, ge=1)
+    temperature: float = Field(default=1.0, gt=0, le=10)
+    duration: float = Field(default=10.0, gt=0)
+    force_tolerance: float = Field(default=1e-3, gt=0)
+    max_steps: int = Field(default=20000, ge=1)
 
 
 class ElasticSettings(Settings):
