@@ -1,0 +1,44 @@
+"""How stiff, strong and tough glasses are: run or submit FractureWorkChain with the inputs of a YAML file.
+
+verdi run workchains/fracture/launch.py [FILE] [--submit]
+
+Without --submit it runs here, in the foreground; with it the daemon takes it up, and `glassion watch PK` shows it.
+`glassion launch fracture GLASS --dry-run` says first what it would do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiida import orm
+from aiida.engine import ProcessBuilder
+
+from aiida_glassion.cli.launch_script import main, potential, read_inputs
+from aiida_glassion.data.frames import FramesData, as_frames
+from aiida_glassion.workchains.fracture import FractureWorkChain
+
+KEYS = {
+    'glasses', 'potential', 'protocol', 'overrides', 'young', 'poisson', 'charges', 'seed', 'max_concurrent', 'code',
+    'options',
+}  # fmt: skip
+NEEDED = {'glasses', 'potential', 'code'}
+
+
+def glass(where: str | int, folder: Path) -> orm.Data:
+    if isinstance(where, int):
+        return orm.load_node(where)
+    import ase.io
+
+    return FramesData.from_ase(ase.io.read(folder / where))
+
+
+def builder(path: Path) -> ProcessBuilder:
+    inputs = read_inputs(path, KEYS, NEEDED, 'glasses: {glass: glass.extxyz}')
+    glasses = {name: glass(where, path.parent) for name, where in inputs.pop('glasses').items()}
+    elements = sorted({element for node in glasses.values() for element in as_frames(node).counts})
+    chosen = potential(inputs.pop('potential'), path.parent, elements)
+    return FractureWorkChain.get_builder_from_protocol(orm.load_code(inputs.pop('code')), chosen, glasses, **inputs)
+
+
+if __name__ == '__main__':
+    main(builder, 'Pull glasses apart.')
