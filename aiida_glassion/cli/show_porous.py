@@ -105,7 +105,7 @@ def _pores_table(closed: Mapping[str, Any], most: int | None) -> RenderableType:
             str(number),
             f'{pore["carved"]:.2f}',
             f'{pore["relaxed"]:.2f}',
-            '–' if pore['kept'] is None else f'{100 * pore["kept"]:.0f}',
+            '–' if pore['kept'] is None else f'{100 * max(pore["kept"], 0):.0f}',
             'closed' if pore['closed'] else 'open',
         ]
         for number, pore in enumerate(pores, 1)

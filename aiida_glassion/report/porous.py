@@ -82,4 +82,5 @@ class Porous:
             return f'No pore is left: {self.closed.get("reason", self.exit_text)}.'
         if self.state == 'failed':
             return f'It failed: {self.exit_text}.'
-        return f'The pores are {self.closed.get("reason", "cut")}.'
+        pores = 'The pore is' if len(self.results.get('pores') or []) == 1 else 'The pores are'
+        return f'{pores} {self.closed.get("reason", "cut")}.'

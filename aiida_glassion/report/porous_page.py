@@ -120,11 +120,11 @@ def _pores(porous: Porous, figures: Figures) -> Markup:
     if closed:
         rows = [
             (
-                f'{number}: {pores_in_words([shape_from_dict(shape)])}',
+                f'{number}: {pores_in_words([shape_from_dict(shape)]).removeprefix("1 ")}',
                 ', '.join(f'{x:.3f}' for x in shape['centre']),
                 f'{pore["carved"]:.2f}',
                 f'{pore["relaxed"]:.2f}',
-                '–' if pore['kept'] is None else f'{100 * pore["kept"]:.0f}',
+                '–' if pore['kept'] is None else f'{100 * max(pore["kept"], 0):.0f}',
                 'closed' if pore['closed'] else 'open',
             )
             for number, (shape, pore) in enumerate(zip(porous.results['pores'], closed['pores'], strict=True), 1)
@@ -177,7 +177,7 @@ def _cut(porous: Porous) -> Markup:
         (name, before, before - after.get(name, 0), after.get(name, 0))
         for name, before in carving['counts_before'].items()
     ]
-    unit = formula_of(carving['unit']) if carving['unit'] else ''
+    unit = formula_text(formula_of(carving['unit'])) if carving['unit'] else ''
     kept = (
         f'{carving["units_after"]} of {carving["units_before"]} formula units {unit} are left, exactly.'
         if unit

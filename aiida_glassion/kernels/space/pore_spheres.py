@@ -130,15 +130,25 @@ def _reason(pores: Sequence[dict[str, Any]], dense: float, closed_below: float) 
             f'{which}: the largest sphere{told} went from {least["carved"]:.2f} to {least["relaxed"]:.2f} Å, and the '
             f'glass itself has holes of {dense:.2f} Å'
         )
-    worst = min(shut, key=lambda pore: pore['relaxed'])
-    which = 'the pore' if len(pores) == 1 else f'{len(shut)} of {len(pores)} pores'
-    if worst['kept'] is None:
-        return (
-            f'{which} cut no wider ({worst["carved"]:.2f} Å) than the widest hole of the glass itself ({dense:.2f} Å): '
-            'take a larger one'
+    fallen, narrow = ([pore for pore in shut if (pore['kept'] is None) == was_narrow] for was_narrow in (False, True))
+    words = []
+    if fallen:
+        worst = min(fallen, key=lambda pore: float(pore['kept']))
+        words.append(
+            f'{_which(fallen, pores)} closed: the largest sphere fell from {worst["carved"]:.2f} to '
+            f'{worst["relaxed"]:.2f} Å, {100 * max(worst["kept"], 0):.0f} % of what it was wider than the widest hole '
+            f'of the glass itself ({dense:.2f} Å) is left, less than {100 * closed_below:g} %'
         )
-    return (
-        f'{which} closed: the largest sphere fell from {worst["carved"]:.2f} to {worst["relaxed"]:.2f} Å, where the '
-        f'glass itself has holes of {dense:.2f} Å; {100 * worst["kept"]:.0f} % is left, less than '
-        f'{100 * closed_below:g} %'
-    )
+    if narrow:
+        were = 'was' if len(narrow) == 1 else 'were'
+        words.append(
+            f'{_which(narrow, pores)} {were} cut no wider than the widest hole of the glass itself ({dense:.2f} Å): '
+            'take a larger diameter'
+        )
+    return '; '.join(words)
+
+
+def _which(some: Sequence[dict[str, Any]], pores: Sequence[dict[str, Any]]) -> str:
+    if len(some) == len(pores):
+        return 'the pore' if len(pores) == 1 else f'all {len(pores)} pores'
+    return f'{len(some)} of {len(pores)} pores'

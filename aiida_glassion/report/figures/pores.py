@@ -15,6 +15,7 @@ from aiida_glassion.kernels.build.pores import Box, Cylinder, Slit, Sphere
 from aiida_glassion.kernels.space.distance_field import distances_at
 from aiida_glassion.kernels.space.images import heights
 from aiida_glassion.report.figures.channels import plane_of
+from aiida_glassion.report.figures.curve import extent
 from aiida_glassion.report.figures.run import MOST_POINTS, Stage
 from aiida_glassion.report.figures.style import (
     COLOURS,
@@ -77,9 +78,9 @@ def slices_figure(slices: Sequence[Slice], shape: Shape, built: FloatArray) -> F
     """
     if not slices:
         return empty_figure('The pore was not cut.')
-    figure = new_figure(PAGE_WIDTH, 0.5 + PAGE_WIDTH / len(slices) + 0.45)
+    figure = new_figure(PAGE_WIDTH, 0.88 * PAGE_WIDTH / max(2, len(slices)) + 0.9)
     figure.set_layout_engine('compressed')
-    panels = np.atleast_1d(figure.subplots(1, len(slices)))
+    panels: list[Any] = list(np.atleast_1d(figure.subplots(1, len(slices))))
     maps = [_empty_space(one, shape) for one in slices]
     highest = max(float(field.max()) for _, _, field in maps)
     mesh = None
@@ -94,9 +95,11 @@ def slices_figure(slices: Sequence[Slice], shape: Shape, built: FloatArray) -> F
         panel.set_aspect('equal')
         panel.set_xticks([])
         panel.set_yticks([])
+        panel.spines[:].set_visible(False)
+    _same_scale(panels)
     _scale_bar(panels[0])
     if mesh is not None:
-        figure.colorbar(mesh, ax=list(panels), label='from the nearest atom (Å)', shrink=0.75)
+        figure.colorbar(mesh, ax=panels, label='from the nearest atom (Å)', shrink=0.8, pad=0.02)
     elements = slices[0].frames.elements
     handles = [
         panels[0].plot([], [], 'o', color=element_colour(name, elements), markersize=6, label=name)[0]
@@ -184,6 +187,16 @@ def _outline(axes: Any, one: Slice, shape: Shape, built: FloatArray) -> None:
     axes.plot(*corners.T, color=GREY, linewidth=0.8, zorder=2)
 
 
+def _same_scale(panels: Sequence[Any]) -> None:
+    """As many Å to the inch in every panel, each glass in the middle of its own."""
+    limits = [(panel.get_xlim(), panel.get_ylim()) for panel in panels]
+    for index, set_limits in ((0, 'set_xlim'), (1, 'set_ylim')):
+        widest = max(high - low for low, high in (pair[index] for pair in limits))
+        for panel, pair in zip(panels, limits, strict=True):
+            middle = sum(pair[index]) / 2
+            getattr(panel, set_limits)(middle - widest / 2, middle + widest / 2)
+
+
 def _scale_bar(axes: Any) -> None:
     left, right = axes.get_xlim()
     low, high = axes.get_ylim()
@@ -217,6 +230,8 @@ def pore_sizes_figure(curves: Mapping[str, Curve], occupied: Mapping[str, float]
             axes.plot([], [], color=_STYLES[name][0], linestyle=_STYLES[name][1], label=f'{TITLES[name]}: none')
     axes.set_xlabel('diameter (Å)')
     axes.set_ylabel('share of the cell (%/Å)')
+    starts, ends = zip(*(extent(curve) for curve in known.values()), strict=True)
+    axes.set_xlim(min(starts), max(ends))
     axes.set_ylim(bottom=0)
     axes.legend(loc='upper left')
     return figure
