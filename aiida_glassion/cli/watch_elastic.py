@@ -72,8 +72,6 @@ def _row(task: Task, planned: int) -> Row:
         row,
         temperature=progress.temperature if progress.target else None,
         target=progress.target,
-        steps_per_second=progress.steps_per_second,
-        ns_per_day=progress.ns_per_day,
     )
 
 
