@@ -11,6 +11,7 @@ import numpy as np
 from aiida_glassion.cli.launch_plan import ATOM_STEPS_PER_SECOND, StageRow, speed_kind, stage_row
 from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.build.glass_ceramic import build_glass_ceramic
+from aiida_glassion.kernels.build.glass_ceramic_crystal import supercell
 from aiida_glassion.kernels.build.glass_ceramic_settings import GlassCeramicSettings, read_grains, read_settings
 from aiida_glassion.potentials.potential import Potential
 
@@ -24,19 +25,22 @@ class CeramicPlan:
     :param n_crystal: atoms of crystal in it.
     :param report: of the build, as the process will make it.
     :param lengths: of the cell, Å.
-    :param stages: of both runs.
+    :param n_alone: atoms of the crystal's supercell that is run alone; 0: it is not.
+    :param stages: of all runs.
     :param speed: atom-steps per second and rank that the estimate assumes, for potentials of ``speed_kind``.
     """
 
     n_glass: int
     counts: dict[str, int]
     n_crystal: int
+    n_alone: int
     report: dict[str, Any]
     lengths: tuple[float, float, float]
     settings: GlassCeramicSettings
     stages: tuple[StageRow, ...]
     jobs: int
     steps: int
+    steps_alone: int
     speed: float
     speed_kind: str
     ranks: int
@@ -50,7 +54,7 @@ class CeramicPlan:
     @property
     def core_seconds(self) -> float:
         """Computing time of all ranks together, s."""
-        return self.steps * self.n_atoms / self.speed
+        return (self.steps * self.n_atoms + self.steps_alone * self.n_alone) / self.speed
 
 
 def plan_glass_ceramic(
@@ -74,7 +78,7 @@ def plan_glass_ceramic(
     except ValueError as error:
         words = str(error)
         raise ValueError(words if words.startswith(('glass', 'crystal', 'charges')) else f'grains.{words}') from None
-    schedules = {'heal': chosen.healing(), 'relax': chosen.relaxation()}
+    schedules = {'crystal': chosen.crystal_run(), 'heal': chosen.healing(), 'relax': chosen.relaxation()}
     planned = {job: schedule.plan() for job, schedule in schedules.items() if schedule is not None}
     kind = speed_kind(potential)
     a, b, c = (float(length) for length in np.linalg.norm(made.frames.cells[-1], axis=1))
@@ -82,12 +86,14 @@ def plan_glass_ceramic(
         n_glass=glass.n_atoms,
         counts=made.frames.counts,
         n_crystal=int((made.grain >= 0).sum()),
+        n_alone=supercell(crystal, chosen.crystal.size).n_atoms if 'crystal' in planned else 0,
         report=made.report,
         lengths=(a, b, c),
         settings=chosen,
         stages=tuple(stage_row(job, plan) for job, plans in planned.items() for plan in plans),
         jobs=len(planned),
-        steps=sum(plans[-1].last for plans in planned.values()),
+        steps=sum(plans[-1].last for job, plans in planned.items() if job != 'crystal'),
+        steps_alone=planned['crystal'][-1].last if 'crystal' in planned else 0,
         speed=ATOM_STEPS_PER_SECOND[kind],
         speed_kind=kind,
         ranks=ranks,

@@ -53,6 +53,8 @@ def _facts(plan: CeramicPlan, crystal: str, origin: str, potential: Potential) -
     yield 'glass', f'{plan.n_glass} atoms, {origin}'
     yield 'crystal', f'{crystal}: {plan.n_crystal} atoms in {grains_in_words(report["grains"])}'
     volume = f'{100 * report["fraction"]:.1f} % of the volume ({100 * report["fraction_wanted"]:g} % wanted)'
+    if plan.n_alone:
+        yield '', 'its mean cell with the potential is found first: what is below may change a little with it'
     yield 'fraction', f'{volume}, {100 * report["atom_fraction"]:.1f} % of the atoms'
     if report['match']:
         yield 'fit', match_in_words(report['match'])
@@ -103,9 +105,10 @@ def _cost(plan: CeramicPlan) -> RenderableType:
 
     from aiida_glassion.cli.watch import duration
 
+    alone = f', {spaced(plan.steps_alone)} of {plan.n_alone}' if plan.n_alone else ''
     basis = f'{plan.speed:,.0f} atom-steps/s per rank ({plan.speed_kind} forces)'.replace(',', ' ')
     return Text.assemble(
-        f'  {spaced(plan.steps)} steps of {plan.n_atoms} atoms: about ',
+        f'  {spaced(plan.steps)} steps of {plan.n_atoms} atoms{alone}: about ',
         (duration(plan.core_seconds / plan.ranks), 'bold'),
         f', {plan.core_seconds / 3600:.2g} core-hours\n  at {basis}; yours may differ by a factor of 3.',
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from aiida_glassion.cli.watch_rows import DONE, FAILED, RUNNING, WAITING, Row, single_row
 from aiida_glassion.cli.watch_tree import Task
 from aiida_glassion.kernels.build.glass_ceramic_settings import read_settings
+from aiida_glassion.schedule import Schedule
 
 CERAMIC = 'GlassCeramicWorkChain'
-_BUILD, _MEASURE = 'build', 'measure'
 
 
 def ceramic_rows(task: Task) -> list[Row]:
@@ -19,16 +19,20 @@ def ceramic_rows(task: Task) -> list[Row]:
 
 def _rows(task: Task) -> Iterator[Row]:
     settings = read_settings(task.settings or {})
-    healing = settings.healing()
     begun = {child.label: child for child in task.children}
-    runs = {'heal': healing, 'relax': settings.relaxation()}
-    yield _short(_BUILD, begun.get(_BUILD), task)
-    for label, schedule in runs.items():
-        if label in begun:
-            yield single_row(label, begun[label])
-        elif schedule is not None:
-            yield Row(label, _not_begun(task), WAITING, 0, schedule.last_step)
-    yield _short(_MEASURE, begun.get(_MEASURE), task)
+    yield from _run('crystal', settings.crystal_run(), begun, task)
+    yield _short('build', begun.get('build'), task)
+    yield from _run('heal', settings.healing(), begun, task)
+    yield from _run('relax', settings.relaxation(), begun, task)
+    yield _short('measure', begun.get('measure'), task)
+
+
+def _run(label: str, schedule: Schedule | None, begun: Mapping[str, Task], task: Task) -> Iterator[Row]:
+    """Row of a run, if there is to be one."""
+    if label in begun:
+        yield single_row(label, begun[label])
+    elif schedule is not None:
+        yield Row(label, _not_begun(task), WAITING, 0, schedule.last_step)
 
 
 def _short(label: str, step: Task | None, task: Task) -> Row:

@@ -15,10 +15,40 @@ from aiida_glassion.analysis.result import Curve, Result
 from aiida_glassion.data.frames import FramesData, as_frames
 from aiida_glassion.frames import Frames
 from aiida_glassion.kernels.build.glass_ceramic import build_glass_ceramic
+from aiida_glassion.kernels.build.glass_ceramic_crystal import mean_unit_cell, supercell
 from aiida_glassion.kernels.build.glass_ceramic_settings import read_grains, read_settings
 from aiida_glassion.kernels.space.regions import REGIONS
 
 PER_ATOM_UNITS = {'distance': 'Å'}
+
+
+@calcfunction
+def repeat_crystal(crystal: orm.Data, settings: orm.Dict) -> FramesData:
+    """A crystal repeated for a run of its own.
+
+    :param crystal: positions and cell, Å; the last frame.
+    :param settings: ``crystal.size``: least height of the supercell, Å.
+    """
+    size = read_settings(settings.get_dict()).crystal.size
+    return FramesData(frames=supercell(as_frames(crystal)[-1], size))
+
+
+@calcfunction
+def mean_crystal(crystal: orm.Data, settings: orm.Dict, sample: FramesData) -> dict[str, Any] | ExitCode:
+    """Mean unit cell of a crystal over the last stage of its run: as the potential has it.
+
+    Gives ``crystal`` (one frame, in the orientation of the one given) and ``report``.
+
+    :param crystal: as it was given, Å.
+    :param settings: ``crystal.size``: least height of the supercell that was run, Å.
+    :param sample: trajectory of the supercell, Å.
+    """
+    size = read_settings(settings.get_dict()).crystal.size
+    try:
+        found = mean_unit_cell(as_frames(crystal)[-1], size, _last_stage(sample.frames))
+    except ValueError as error:
+        return ExitCode(452, f'the crystal does not stay one: {error}')
+    return {'crystal': FramesData(frames=found.frames), 'report': orm.Dict(found.report)}
 
 
 @calcfunction
@@ -58,6 +88,7 @@ def measure_glass_ceramic(
     report: orm.Dict,
     settings: orm.Dict,
     sample: FramesData | None = None,
+    crystal: orm.Dict | None = None,
 ) -> dict[str, Any]:
     """Crystal that is left, widths of the interface, profiles across it and a label for each atom.
 
@@ -69,10 +100,13 @@ def measure_glass_ceramic(
     :param report: of the build.
     :param settings: ``measure``: see ``protocols/glass_ceramic.yaml``, lengths Å.
     :param sample: trajectory of which the last stage is taken, Å; absent: it was not healed.
+    :param crystal: of the run of the crystal alone; absent: there was none.
     """
     chosen = read_settings(settings.get_dict()).measure
     start = Built(built.frames, placed.get_array('labels'), placed.get_array('grain'), report.get_dict())
-    return _nodes(measure(start, None if sample is None else _last_stage(sample.frames), chosen), start)
+    result = measure(start, None if sample is None else _last_stage(sample.frames), chosen)
+    result.numbers['crystal_cell'] = None if crystal is None else crystal.get_dict()
+    return _nodes(result, start)
 
 
 def _last_stage(frames: Frames) -> Frames:

@@ -15,10 +15,15 @@ from aiida_glassion.report.active_learning_files import write_loop_report
 from aiida_glassion.report.analysis_node import ANALYSIS, write_analysis_report
 from aiida_glassion.report.diffusion_files import write_sweep_report
 from aiida_glassion.report.diffusion_node import POINT, SWEEP
+from aiida_glassion.report.elastic_files import write_elastic_report
+from aiida_glassion.report.elastic_node import ELASTIC
+from aiida_glassion.report.elastic_node import SAMPLE as ELASTIC_SAMPLE
 from aiida_glassion.report.folder import ReportFolder, safe_name
 from aiida_glassion.report.fracture_files import write_fracture_report
 from aiida_glassion.report.fracture_node import PULL
 from aiida_glassion.report.fracture_node import STUDY as FRACTURE
+from aiida_glassion.report.glass_ceramic import CERAMIC
+from aiida_glassion.report.glass_ceramic_files import write_ceramic_report
 from aiida_glassion.report.markup import Figure
 from aiida_glassion.report.page import warnings_of, write_page
 from aiida_glassion.report.porous_files import write_porous_report
@@ -54,6 +59,10 @@ def write_report(node: orm.ProcessNode, directory: Path, literature: Sequence[Pa
         return write_porous_report(node, directory)
     if getattr(node, 'process_label', None) in (FRACTURE, PULL):
         return write_fracture_report(node, directory)
+    if getattr(node, 'process_label', None) == CERAMIC:
+        return write_ceramic_report(node, directory)
+    if getattr(node, 'process_label', None) in (ELASTIC, ELASTIC_SAMPLE):
+        return write_elastic_report(node, directory)
     study = read_study(node)
     provenance = read_provenance(node)
     folder = ReportFolder(directory)

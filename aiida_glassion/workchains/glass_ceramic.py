@@ -13,7 +13,12 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkC
 from aiida_glassion.calculations.md import CONFIGURATIONS
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.data.potential import PotentialData
-from aiida_glassion.functions.build_glass_ceramic import measure_glass_ceramic, put_crystal_in_glass
+from aiida_glassion.functions.build_glass_ceramic import (
+    mean_crystal,
+    measure_glass_ceramic,
+    put_crystal_in_glass,
+    repeat_crystal,
+)
 from aiida_glassion.kernels.build.glass_ceramic_settings import GlassCeramicSettings, read_settings
 from aiida_glassion.kernels.transport.sweep_plan import seed_of
 from aiida_glassion.schedule import Schedule
@@ -25,7 +30,7 @@ from aiida_glassion.workchains.label_inputs import fill
 from aiida_glassion.workchains.md import MdWorkChain
 
 _SET_HERE = ('configuration', 'schedule', 'seed', 'retrieve', 'keep_velocities', 'frozen')
-_BUILT_FROM = ('glass', 'crystal', 'settings', 'seed', 'charges')
+_BUILT_FROM = ('glass', 'settings', 'seed', 'charges')
 _MEASURED = ('results', 'curves', 'regions')
 
 
@@ -78,6 +83,8 @@ class GlassCeramicWorkChain(WorkChain):
         )
         spec.inputs.validator = check_glass_ceramic
         spec.outline(
+            cls.setup,
+            if_(cls.should_relax_crystal)(cls.run_crystal, cls.inspect_crystal),
             cls.build,
             if_(cls.should_heal)(cls.run_healing, cls.inspect_healing),
             if_(cls.should_relax)(cls.run_relaxation, cls.inspect_relaxation),
@@ -85,6 +92,12 @@ class GlassCeramicWorkChain(WorkChain):
             cls.results,
         )
         spec.output('glass', valid_type=FramesData, required=False, help='The healed glass-ceramic, positions Å, Å/ps.')
+        spec.output(
+            'crystal',
+            valid_type=FramesData,
+            required=False,
+            help='Unit cell of the crystal as the potential has it at room temperature, Å.',
+        )
         spec.output('built', valid_type=FramesData, required=False, help='As it was put together, Å.')
         spec.output(
             'regions',
@@ -109,7 +122,9 @@ class GlassCeramicWorkChain(WorkChain):
         )
         spec.exit_code(240, 'ERROR_CANNOT_BUILD', message='The crystal cannot be put into the glass: {reason}')
         spec.exit_code(340, 'ERROR_HEALING_FAILED', message='The glass around the crystal could not heal: {reason}')
+        spec.exit_code(342, 'ERROR_CRYSTAL_FAILED', message='The crystal alone could not be relaxed: {reason}')
         spec.exit_code(341, 'ERROR_RELAXATION_FAILED', message='The glass-ceramic could not be relaxed: {reason}')
+        spec.exit_code(452, 'ERROR_CRYSTAL_UNSTABLE', message='Alone, with this potential, {reason}')
         spec.exit_code(451, 'ERROR_GRAIN_LOST', message='The crystal melted or dissolved: {reason}')
 
     @classmethod
@@ -158,14 +173,45 @@ class GlassCeramicWorkChain(WorkChain):
     def _settings(self) -> GlassCeramicSettings:
         return read_settings(self.inputs.settings.get_dict())
 
+    def setup(self) -> None:
+        """Begin with the crystal as it is given."""
+        self.ctx.failure, self.ctx.sample, self.ctx.of_crystal = None, None, None
+        self.ctx.crystal = self.inputs.crystal
+
+    def should_relax_crystal(self) -> bool:
+        """Whether the crystal is to have the lattice that the potential gives it."""
+        return self._settings.crystal.relax
+
+    def run_crystal(self) -> ToContext:
+        """Run a supercell of the crystal at room temperature and constant pressure."""
+        schedule = self._settings.crystal_run()
+        assert schedule is not None
+        self.ctx.configuration = repeat_crystal(
+            self.inputs.crystal, self.inputs.settings, metadata={'call_link_label': 'repeat_crystal'}
+        )
+        return ToContext(crystal_run=self.submit(MdWorkChain, **self._md_inputs('crystal', schedule)))
+
+    def inspect_crystal(self) -> ExitCode | None:
+        """Take its mean unit cell."""
+        run = self.ctx.crystal_run
+        if not run.is_finished_ok:
+            return self.exit_codes.ERROR_CRYSTAL_FAILED.format(reason=reason_of(run))
+        found, node = mean_crystal.run_get_node(
+            self.inputs.crystal,
+            self.inputs.settings,
+            run.outputs.trajectory,
+            metadata={'call_link_label': 'mean_crystal'},
+        )
+        if not node.is_finished_ok:
+            return self.exit_codes.ERROR_CRYSTAL_UNSTABLE.format(reason=node.exit_message)
+        self.ctx.crystal, self.ctx.of_crystal = found['crystal'], found['report']
+        self.out('crystal', found['crystal'])
+        return None
+
     def build(self) -> ExitCode | None:
         """Put the grains into the glass."""
-        self.ctx.failure, self.ctx.sample = None, None
-        inputs = {
-            name: self.inputs[name]
-            for name in ('glass', 'crystal', 'settings', 'seed', 'charges')
-            if name in self.inputs
-        }
+        inputs = {name: self.inputs[name] for name in _BUILT_FROM if name in self.inputs}
+        inputs['crystal'] = self.ctx.crystal
         found, node = put_crystal_in_glass.run_get_node(**inputs, metadata={'call_link_label': 'build'})
         if not node.is_finished_ok:
             return self.exit_codes.ERROR_CANNOT_BUILD.format(reason=node.exit_message)
@@ -196,7 +242,7 @@ class GlassCeramicWorkChain(WorkChain):
 
     def run_relaxation(self) -> ToContext:
         """Let all atoms go, and sample."""
-        inputs = self._md_inputs('relax', self._settings.relaxation(), frozen=False)
+        inputs = self._md_inputs('relax', self._settings.relaxation())
         return ToContext(relaxation=self.submit(MdWorkChain, **inputs))
 
     def inspect_relaxation(self) -> None:
@@ -215,7 +261,7 @@ class GlassCeramicWorkChain(WorkChain):
         self.ctx.configuration = node.outputs.final
         return True
 
-    def _md_inputs(self, label: str, schedule: Schedule, *, frozen: bool) -> AttributeDict:
+    def _md_inputs(self, label: str, schedule: Schedule, *, frozen: bool = False) -> AttributeDict:
         inputs = AttributeDict(self.exposed_inputs(MdWorkChain, namespace='md'))
         inputs.md.update(
             configuration=self.ctx.configuration,
@@ -234,6 +280,8 @@ class GlassCeramicWorkChain(WorkChain):
         made = {name: self.ctx.made[name] for name in ('built', 'placed', 'report')}
         if self.ctx.sample is not None:
             made['sample'] = self.ctx.sample
+        if self.ctx.of_crystal is not None:
+            made['crystal'] = self.ctx.of_crystal
         found = measure_glass_ceramic(**made, settings=self.inputs.settings, metadata={'call_link_label': 'measure'})
         for name in _MEASURED:
             self.out(name, found[name])

@@ -20,6 +20,21 @@ _FREEZABLE = ('minimise', 'hold', 'ramp')
 _TEMPERATURES = ('temperature', 'temperature_end')
 
 
+class CrystalRun(Settings):
+    """How the crystal is relaxed alone, before it is put into the glass.
+
+    :param relax: False: it is taken as it is given.
+    :param size: least height of the supercell, Å.
+    :param equilibrate: ps; ``sample``: ps over which the mean cell is taken; ``frames_every``: ps.
+    """
+
+    relax: bool = True
+    size: float = Field(default=15.0, gt=0, le=200)
+    equilibrate: float = Field(default=5.0, gt=0)
+    sample: float = Field(default=5.0, gt=0)
+    frames_every: float = Field(default=0.25, gt=0)
+
+
 class Heal(Settings):
     """Stages of molecular dynamics, as those of a schedule; temperatures may be called ``hot`` and ``room``.
 
@@ -98,6 +113,7 @@ class GlassCeramicSettings(Settings):
     coupling: Literal['iso', 'aniso', 'tri'] | None = None
     thermo_every: float = Field(default=0.1, gt=0)
     restart_every: float = Field(default=20.0, gt=0)
+    crystal: CrystalRun = Field(default_factory=CrystalRun)
     heal: Heal
     sample: Sample
     measure: Measure = Field(default_factory=Measure)
@@ -106,6 +122,17 @@ class GlassCeramicSettings(Settings):
     def cell_coupling(self) -> str:
         """How the cell may change at constant pressure."""
         return self.coupling or ('aniso' if self.grains.get('shape') == 'slab' else 'iso')
+
+    def crystal_run(self) -> Schedule | None:
+        """The crystal alone at room temperature and constant pressure; None where it is taken as it is."""
+        run = self.crystal
+        if not run.relax:
+            return None
+        relax = {'kind': 'minimise', 'name': 'relax', 'pressure': self.pressure, 'coupling': 'tri', 'max_steps': 500}
+        hold = {'kind': 'hold', 'ensemble': 'npt', 'temperature': 'room', 'coupling': 'tri'}
+        equilibrate = {**hold, 'name': 'equilibrate', 'duration': run.equilibrate}
+        sample = {**hold, 'name': SAMPLE_STAGE, 'duration': run.sample, 'frames_every': run.frames_every}
+        return self._schedule([relax, equilibrate, sample], 'crystal')
 
     def healing(self) -> Schedule | None:
         """The stages with a frozen crystal; None where there are none.
@@ -172,6 +199,7 @@ def read_settings(mapping: Mapping[str, Any]) -> GlassCeramicSettings:
             f'{settings.room_temperature:g} K'
         )
     read_grains(settings.grains)
+    settings.crystal_run()
     settings.healing()
     settings.relaxation()
     return settings
