@@ -19,6 +19,8 @@ from aiida_glassion.kernels.mechanics.pull_summary import report_pull
 
 _HELD_TOGETHER = 3.5
 """Å; atoms nearer than that hold a sample together."""
+_SAME_LENGTH = 1e-7
+"""Part of its length by which a cell has not changed."""
 
 
 @calcfunction
@@ -64,20 +66,24 @@ def _is_separated(frames: Frames, axis: str) -> bool:
 
 
 @calcfunction
-def gather_snapshots(starts: orm.List, reference: FramesData, **pieces: FramesData) -> FramesData:
-    """The unstrained sample and all frames of a pull as one trajectory, in single precision.
+def gather_snapshots(plan: orm.Dict, reference: FramesData, **pieces: FramesData) -> FramesData:
+    """The unstrained sample and the frames of a pull as one trajectory, in single precision: one frame at each strain.
 
-    :param starts: time at the beginning of each piece, ps.
+    :param plan: ``axis`` of the load and ``starts``: time at the beginning of each piece, ps.
     :param reference: the unstrained sample, Å.
     :param pieces: trajectories in alphabetical order of their names; unwrapped, positions Å, times ps.
     """
+    asked = plan.get_dict()
     parts = [_plain(reference.frames[-1:], [0.0])]
-    for start, (_, node) in zip(starts.get_list(), sorted(pieces.items()), strict=True):
+    for start, (_, node) in zip(asked['starts'], sorted(pieces.items()), strict=True):
         frames = node.frames
         kept = np.flatnonzero(np.asarray(frames.steps) > 0)  # the first of a piece is the end of the one before
         if len(kept):
             parts.append(_plain(frames[kept], start + np.asarray(frames.times)[kept]))
-    return FramesData(frames=Frames.concatenate(parts))
+    joined = Frames.concatenate(parts)
+    length = joined.cells[:, AXES.index(asked['axis']), AXES.index(asked['axis'])]
+    last = np.append(np.diff(length) > _SAME_LENGTH * length[0], True)  # of a hold, its end
+    return FramesData(frames=joined[np.flatnonzero(last)])
 
 
 def _plain(frames: Frames, times: Any) -> Frames:

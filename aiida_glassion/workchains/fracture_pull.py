@@ -281,7 +281,8 @@ class FracturePullWorkChain(WorkChain):
         frames = {f'piece_{i:03d}': n.outputs.trajectory for i, n in enumerate(nodes) if 'trajectory' in n.outputs}
         starts = [p['start'] for p, n in zip(self.ctx.pieces, nodes, strict=True) if 'trajectory' in n.outputs]
         link = {'call_link_label': 'gather_snapshots'}
-        self.ctx.snapshots = gather_snapshots(orm.List(starts), self.ctx.reference, **frames, metadata=link)
+        plan = orm.Dict({'axis': self._axis, 'starts': starts})
+        self.ctx.snapshots = gather_snapshots(plan, self.ctx.reference, **frames, metadata=link)
         self.out('snapshots', self.ctx.snapshots)
 
     def should_analyse(self) -> bool:
