@@ -131,7 +131,8 @@ def carve(
         raise ValueError(
             f'regions: {n_inside} atoms lie within, and {changed} more would have to go or stay to keep '
             + (f'whole units of {named(names, rule.unit)}' if rule.unit is not None else 'the cell neutral')
-            + f', more than most_changed ({most_changed:g}) of them; take a larger pore, allow more, or {WAY_OUT}'
+            + f', more than most_changed ({most_changed:g}) of them; take a larger pore, allow more'
+            + (f', or {WAY_OUT}' if rule.unit is not None else '')
         )
     flips = _nearest_pieces(kind, depth, within, numbers - staying, shell, np.random.default_rng(seed))
     stays = ~within
