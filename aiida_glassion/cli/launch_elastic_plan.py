@@ -15,7 +15,7 @@ from aiida_glassion.kernels.mechanics.elastic_plan import (
 from aiida_glassion.kernels.mechanics.elastic_settings import ElasticSettings
 from aiida_glassion.schedule import Minimise, Schedule
 
-MINIMISER_STEPS = 400
+MINIMISER_STEPS = 700
 """Evaluations of the forces that a minimisation of a glass near its minimum takes; from a strain of 1 %."""
 
 

@@ -162,8 +162,8 @@ def _tensors(study: ElasticStudy, figures: Figures) -> Markup:
         )
     words = (
         'Not isotropic: |C − C_iso|/|C_iso|, a few per cent in cells of some thousand atoms. χ² is the same in units '
-        'of the errors; about 1: isotropic as far as one can tell. A positive smallest eigenvalue means stable. The last '
-        'column is what the two sides of the diagonal differed by before they were averaged.'
+        'of the errors; about 1: isotropic as far as one can tell. A positive smallest eigenvalue means stable. The '
+        'last column is what the two sides of the diagonal differed by before they were averaged.'
     )
     about = element('p', words, class_='soft')
     shown = named_figure(study.title, figures, 'constants')
