@@ -10,6 +10,7 @@ import argparse
 import itertools
 import os
 import platform
+import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -21,6 +22,9 @@ os.environ.setdefault('QT_QPA_PLATFORM', 'offscreen')
 
 import numpy as np
 
+from aiida_glassion.frames import Frames
+from aiida_glassion.kernels.mechanics.along_strain import along_strain
+from aiida_glassion.kernels.mechanics.along_strain_settings import AlongStrainSettings
 from aiida_glassion.kernels.mechanics.bond_switching import bond_switching, neighbour_sets
 from aiida_glassion.kernels.mechanics.nonaffine import local_strain
 from benchmarks.structure import installed
@@ -127,6 +131,33 @@ def switching_tasks(reference: np.ndarray, cell: np.ndarray, positions: np.ndarr
     return {'aiida-glassion': ours}
 
 
+def pull(n: int, n_snapshots: int) -> tuple[Frames, Frames]:
+    """A sample and its snapshots at growing strain, single precision, as a pull hands them out."""
+    reference, cell, _, _ = sample(n, 'shuffled')
+    types = np.random.default_rng(1).permutation(np.arange(n) % 3 == 0)
+    symbols = tuple(np.where(types, 'Si', 'O').tolist())
+    rng = np.random.default_rng(2)
+    positions, cells = np.empty((n_snapshots, n, 3), dtype=np.float32), np.empty((n_snapshots, 3, 3))
+    for k in range(n_snapshots):
+        stretch = np.diag([1.0, 1.0, 1 + 0.01 * (k + 1)])
+        positions[k] = reference @ stretch + rng.normal(0, NOISE, (n, 3))
+        cells[k] = cell @ stretch
+    return Frames(symbols, reference[None], cells=cell[None]), Frames(symbols, positions, cells=cells)
+
+
+def measure_along(n: int, n_snapshots: int) -> str:
+    """CPU and wall milliseconds a snapshot, and how much more memory the process took at its highest, MB."""
+    settings = AlongStrainSettings('z', cutoffs={'Si-O': 2.2})
+    along_strain(*pull(1000, 2), settings)
+    reference, snapshots = pull(n, n_snapshots)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wall, cpu = time.perf_counter(), time.process_time()
+    along_strain(reference, snapshots, settings)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return f'| {n} | {n_snapshots} | {wall / n_snapshots * 1e3:.0f} | {cpu / n_snapshots * 1e3:.0f} | {more:.0f} |'
+
+
 def measure(tasks: dict[str, Task], repeats: int) -> dict[str, tuple[float, float]]:
     """Median wall and CPU seconds of each task, one run of each in turn, after a first run that compares answers."""
     answers = {name: task() for name, task in tasks.items()}
@@ -151,7 +182,15 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--sizes', type=int, nargs='+', default=list(SIZES))
     parser.add_argument('--orders', choices=ORDERS, nargs='+', default=list(ORDERS))
+    parser.add_argument('--along', type=int, nargs='*', default=None, help='only along_strain, of so many atoms')
+    parser.add_argument('--snapshots', type=int, default=20)
     arguments = parser.parse_args()
+    if arguments.along is not None:
+        print('| atoms | snapshots | wall ms a snapshot | CPU ms a snapshot | memory beyond the input, MB |')
+        print('|---|---|---|---|---|')
+        for n in arguments.along or (20_000,):
+            print(measure_along(n, arguments.snapshots), flush=True)
+        return
     packages = ('numpy', 'numba', 'ovito', 'matscipy')
     print('Python', platform.python_version(), *(f'· {name} {installed(name) or "absent"}' for name in packages))
     print(f'one thread each; medians of {arguments.repeats} runs in turn; same answers asserted\n')

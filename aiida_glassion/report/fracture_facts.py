@@ -135,7 +135,7 @@ def warnings_of(study: Fracture) -> list[str]:
             found.append(f'{label} failed: {entry.get("reason", entry) if isinstance(entry, Mapping) else entry}')
     for pull in study.pulls:
         found += [f'{pull.label}: {warning}' for warning in pull.numbers.get('warnings') or []]
-    kept = list(dict.fromkeys(text[:1].upper() + text[1:].rstrip('. ') + '.' for text in found))
+    kept = list(dict.fromkeys(text.rstrip('. ') + '.' for text in found))
     if len(kept) > _MOST_WARNINGS:
         kept = [*kept[:_MOST_WARNINGS], f'… and {len(kept) - _MOST_WARNINGS} more, see the table of the pulls.']
     return kept

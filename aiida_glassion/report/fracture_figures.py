@@ -79,6 +79,8 @@ def fracture_figures(study: Fracture) -> Iterator[StudyFigure]:
 
 def _along(study: Fracture) -> Iterator[StudyFigure]:
     """What bonds and atoms do."""
+    several = any(len(group.analysed) > 1 for group in main_groups(study))
+    marks = f'{_DOTTED} {BANDS}' if several else _DOTTED
     whose = ' and '.join(f'{KINDS[g.kind].lower()} (n = {len(g.analysed)})' for g in main_groups(study))
     bonds = switching_courses(study)
     if bonds:
@@ -87,7 +89,7 @@ def _along(study: Fracture) -> Iterator[StudyFigure]:
             'Bonds that switched',
             f'{_sentence(whose)} Neighbours of each network former against those it had in the unstrained sample, by '
             'identity; what is left of 100 % is unchanged. Snapshots at a temperature also show bonds that vibrate '
-            f'across the cut-off. {_DOTTED} {BANDS}',
+            f'across the cut-off. {marks}',
             switching_figure(bonds),
         )
     coordination = coordination_courses(study)
@@ -96,7 +98,7 @@ def _along(study: Fracture) -> Iterator[StudyFigure]:
             'coordination',
             'Coordination',
             f'Mean number of neighbours within the cut-offs of the unstrained sample, less that of the unstrained '
-            f'sample. {_DOTTED} {BANDS}',
+            f'sample. {marks}',
             coordination_figure(coordination),
         )
     moved = motions(study)
@@ -108,7 +110,7 @@ def _along(study: Fracture) -> Iterator[StudyFigure]:
             'Motion that is not affine',
             f'D²min: summed over the neighbours within {radius:g} Å; local shear: von Mises invariant. Right: the '
             'smallest share of atoms that has half of all D²min, 50 % if all had the same; the less, the more '
-            f'localised. Vibration alone gives D²min too, as the first snapshots show. {_DOTTED} {BANDS}',
+            f'localised. Vibration alone gives D²min too, as the first snapshots show. {marks}',
             nonaffine_figure(moved),
         )
     maps = where_maps(study)
@@ -124,7 +126,7 @@ def _along(study: Fracture) -> Iterator[StudyFigure]:
         yield StudyFigure(
             f'regions_{group.kind}',
             f'By region: {KINDS[group.kind].lower()}',
-            f'Glass, interface and crystal as they were in the unstrained sample. {_DOTTED} {BANDS}',
+            f'Glass, interface and crystal as they were in the unstrained sample. {marks}',
             regions_figure(course, switched),
         )
 

@@ -89,7 +89,8 @@ def _bonds(axes: Any, course: Course) -> None:
     draw_switching(axes, course)
     axes.set_xlabel('Strain along the load (%)')
     axes.set_ylabel('Share of its atoms (%)')
-    axes.legend(fontsize=7.5, loc='upper left')
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=7.5, loc='best')
 
 
 def _openings(axes: Any, openings: Sequence[Opening]) -> None:

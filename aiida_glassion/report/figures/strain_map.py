@@ -166,10 +166,9 @@ def draw_switches(axes: Any, slices: Slices, one: Slice) -> None:
 
 
 def colour_limit(slices: Slices) -> float:
-    """The 95th percentile of the last slice, or what an affine pull would give if that is more."""
-    last = slices.slices[-1]
-    known = last.shear[np.isfinite(last.shear)]
-    return max(0.05, float(np.percentile(known, 95)) if len(known) else 0.0)
+    """Median over the slices of their 95th percentiles: what faces look like once they are apart does not matter."""
+    tops = [np.percentile(known, 95) for one in slices.slices if len(known := one.shear[np.isfinite(one.shear)])]
+    return max(0.05, float(np.median(tops)) if tops else 0.0)
 
 
 def _discs(axes: Any, points: FloatArray, diameter: float, colour: str | None = None) -> Any:

@@ -102,10 +102,12 @@ def draw_panel(axes: Any, panel: Panel) -> None:
 def _marks(axes: Any, bundle: Bundle, colour: str) -> None:
     for sample in bundle.samples:
         if sample.strength is not None:
-            axes.plot(100 * sample.strength[0], sample.strength[1], 'o', color=colour, markersize=3.6)
+            axes.plot(
+                100 * sample.strength[0], sample.strength[1], 'o', color=colour, markersize=5, markeredgecolor='white'
+            )
         if sample.failure is not None:
             at = float(np.interp(sample.failure, sample.strain, smoothed(sample.strain, sample.stress)))
-            axes.plot(100 * sample.failure, at, 'x', color=colour, markersize=4.6, markeredgewidth=1.2)
+            axes.plot(100 * sample.failure, at, 'x', color=colour, markersize=6, markeredgewidth=1.6, zorder=3)
 
 
 @dataclass(frozen=True)
