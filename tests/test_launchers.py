@@ -229,3 +229,41 @@ def test_the_yaml_of_a_diffusion_sweep_makes_a_valid_builder(tmp_path, aiida_pro
     path.write_text(yaml.safe_dump(content | {'potential': 'pmmcs'}))
     with pytest.raises(ValueError, match='potential: give a published one by `name`'):
         module.builder(path)
+
+
+@pytest.mark.parametrize(('name', 'rates'), [('inputs.yaml', [0.02]), ('aau_notch.yaml', [])])
+def test_the_yaml_of_a_fracture_makes_a_valid_builder(name, rates, tmp_path, aiida_profile_clean, lmp_code):
+    module = load(ROOT / 'fracture' / 'launch.py')
+    content = yaml.safe_load((ROOT / 'fracture' / name).read_text()) | {'code': lmp_code.full_label}
+    glass = ROOT.parent / 'tests' / 'fixtures' / 'silica' / 'glass.extxyz'
+    (tmp_path / 'glass.extxyz').write_bytes(glass.read_bytes())
+    path = tmp_path / name
+    path.write_text(yaml.safe_dump(content))
+    builder = module.builder(path)
+    ports = builder.process_class.spec().inputs
+    assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
+    assert builder.settings['rates'] == rates
+    assert builder.md.md.potential.elements == ['O', 'Si']
+    path.write_text(yaml.safe_dump(content | {'glases': None}))
+    with pytest.raises(ValueError, match=r'unknown glases; known are .*glasses'):
+        module.builder(path)
+
+
+def test_the_yaml_of_a_porous_glass_makes_a_valid_builder(tmp_path, aiida_profile_clean, lmp_code):
+    module = load(ROOT / 'porous_glass' / 'launch.py')
+    content = yaml.safe_load((ROOT / 'porous_glass' / 'inputs.yaml').read_text()) | {'code': lmp_code.full_label}
+    glass = ROOT.parent / 'examples' / 'structure' / 'glass_1.extxyz'
+    (tmp_path / 'glass.extxyz').write_bytes(glass.read_bytes())
+    path = tmp_path / 'inputs.yaml'
+    path.write_text(yaml.safe_dump(content))
+    builder = module.builder(path)
+    ports = builder.process_class.spec().inputs
+    assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
+    assert builder.settings['pores'][0]['diameter'] == 10
+    assert builder.md.md.potential.elements == ['Na', 'O', 'Si']
+    more = yaml.safe_load((ROOT / 'porous_glass' / 'clusters.yaml').read_text())
+    path.write_text(yaml.safe_dump(content | {'overrides': more['overrides'], 'protocol': more['protocol']}))
+    assert module.builder(path).settings['keep_clusters'] is True
+    path.write_text(yaml.safe_dump(content | {'pores': 3}))
+    with pytest.raises(ValueError, match='unknown pores; known are'):
+        module.builder(path)

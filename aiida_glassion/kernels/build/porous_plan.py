@@ -131,7 +131,7 @@ class PorousSettings(Settings):
         try:
             schedule = read_schedule(content)
         except ValueError as error:
-            raise ValueError(str(error).replace('stages.', 'relax.')) from None
+            raise ValueError(str(error).replace('schedule: ', '').replace('stages.', 'relax.')) from None
         if isinstance(schedule.stages[-1], Timeless):
             raise ValueError(
                 f'relax: the last stage is a {schedule.stages[-1].kind}, expected one with dynamics, e.g. a hold; the '
