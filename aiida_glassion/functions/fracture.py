@@ -32,7 +32,7 @@ def summarise_pull(plan: orm.Dict, reference: FramesData, **pieces: orm.Data) ->
     Å), ``temperature`` (K), ``time`` (ps), ``n_averaged``; each point is an average. Units in the attribute `units`.
 
     :param plan: ``settings`` of the pull, ``axis``, ``crack_area`` (Å²) and ``stopped``: why it ended early.
-    :param reference: the unstrained sample.
+    :param reference: the unstrained sample, positions and cell Å.
     :param pieces: ``thermo_00`` … of the pieces; ``final``: where the pull ended; ``relax_whole``, ``relax_broken``:
         thermodynamic output of the minimisations, whose last energies count.
     """
