@@ -125,7 +125,7 @@ def problems_of_value(option: click.Option, value: str, book: str) -> list[str]:
     return problems_of_setting(*converted, book) if option.opts[0] == '--set' else []
 
 
-_BOOKS = ('melt', 'train', 'initial', 'label', 'active', 'diffusion')
+_BOOKS = ('melt', 'train', 'initial', 'label', 'active', 'diffusion', 'elastic', 'fracture', 'porous', 'glass_ceramic')
 
 
 def _protocols(book: str) -> dict[str, str]:
