@@ -205,6 +205,7 @@ def test_pulls_that_failed_and_one_that_did_not_break():
     assert len(openings(study)) == 2
 
 
+@pytest.mark.usefixtures('undrawn')
 def test_tension_alone_without_analysis_or_snapshots():
     builder = FractureBuilder(TWO_GLASSES[:1])
     builder.analysed = builder.snapshots = False
@@ -217,6 +218,7 @@ def test_tension_alone_without_analysis_or_snapshots():
     assert [drawn.name for drawn in fracture_figures(study)] == ['stress_strain', 'fracture_sheet']
 
 
+@pytest.mark.usefixtures('undrawn')
 def test_regions_have_curves_of_their_own():
     builder = FractureBuilder(TWO_GLASSES[1:2])
     builder.regions = True
@@ -237,7 +239,9 @@ def test_several_rates_and_sizes():
         for rate in (0.001, 0.01)
         for size in (1, 2)
     )
-    study = read_fracture(FractureBuilder(samples).build())
+    builder = FractureBuilder(samples)
+    builder.analysed = builder.snapshots = False
+    study = read_fracture(builder.build())
     groups = study.groups
     assert [(group.rate, group.size[0]) for group in groups] == [(0.01, 1), (0.01, 2), (0.001, 1), (0.001, 2)]
     assert study.main('tension') is groups[-1] or study.main('tension').rate == 0.001
