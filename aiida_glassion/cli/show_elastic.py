@@ -153,7 +153,7 @@ def sample_table(samples: Mapping[str, Mapping[str, Any]]) -> RenderableType:
     """Every sample."""
     columns = [
         '', 'atoms', 'g/cm³', 'K from p(V)\nGPa', 'K\nGPa', 'G\nGPa', 'E\nGPa', 'ν', 'largest stress left\nGPa',
-        'came back\nmeV',
+        'came back to\nGPa',
     ]  # fmt: skip
     rows = []
     for label, one in samples.items():
@@ -174,14 +174,11 @@ def sample_table(samples: Mapping[str, Mapping[str, Any]]) -> RenderableType:
 
 
 def _came_back(one: Mapping[str, Any]) -> str:
-    """By how much the energy differs where it should not, at 0 K; at a temperature, whether the stress does."""
+    """By how much the stress at no strain differs from what it was before."""
     returns = one.get('returns') or ()
     if not returns:
         return '–'
-    if one['temperature'] > 0:
-        return 'yes' if one['reversible'] else 'no'
-    worst = max(returns, key=lambda each: abs(each['energy']))
-    return f'{1000 * worst["energy"]:.2g}' + ('' if one['reversible'] else ' ✗')
+    return f'± {max(each["stress"] for each in returns):.2g}' + ('' if one['reversible'] else ' ✗')
 
 
 def _next(content: Mapping[str, Any]) -> Iterator[RenderableType]:

@@ -203,14 +203,12 @@ def _samples(study: ElasticStudy, figures: Figures) -> Markup:
 
 
 def _came_back(record: Mapping[str, Any]) -> str:
-    """Whether the sample was elastic, with the energy by which it was not."""
+    """Whether the sample was elastic, and how nearly."""
     returns = record.get('returns') or ()
     if not returns:
         return '–'
-    if record['reversible']:
-        return 'yes'
-    worst = max(returns, key=lambda one: abs(one['energy']))
-    return f'no ({1000 * worst["energy"]:+.3g} meV)' if record['temperature'] == 0 else 'no (stress)'
+    worst = max(one['stress'] for one in returns)
+    return f'{"yes" if record["reversible"] else "no"} (within {worst:.2g} GPa)'
 
 
 def _making(study: ElasticStudy) -> Markup:

@@ -23,7 +23,7 @@ from aiida_glassion.schedule import Minimise
 FloatArray = npt.NDArray[np.float64]
 Thermo = Mapping[str, npt.NDArray[Any]]
 _PRESSURES = tuple(f'pressure_{ij}' for ij in ('xx', 'yy', 'zz', 'xy', 'xz', 'yz'))
-_SIGMAS = 4.0
+_SIGMAS, _STAYS = 4.0, 0.1
 _EDGES = {'lx': (0, 0), 'ly': (1, 1), 'lz': (2, 2), 'xy': (1, 0), 'xz': (2, 0), 'yz': (2, 1)}
 
 
@@ -153,7 +153,8 @@ class Return:
     :param after: component that it was strained in before.
     :param energy: eV of the cell, above what it was the time before at no strain.
     :param stress: largest difference of a component from what it was then, GPa.
-    :param reversible: at 0 K the energy is the same but for what the minimiser leaves; at a temperature each stress
+    :param reversible: at 0 K the stress is the same but for a tenth of what the strain had changed it by (the energy
+        tells less: it jumps by some meV with each pair of atoms that crosses a cutoff); at a temperature each stress
         is, within four of its errors.
     """
 
@@ -163,11 +164,8 @@ class Return:
     reversible: bool
 
 
-def returns_of(measured: Sequence[Measured], tolerance: float) -> list[Return]:
-    """Every return to no strain, of every job; each is compared with the time before at no strain.
-
-    :param tolerance: largest difference in energy that is none, eV of the cell.
-    """
+def returns_of(measured: Sequence[Measured]) -> list[Return]:
+    """Every return to no strain, of every job; each is compared with the time before at no strain."""
     found: list[Return] = []
     for label in dict.fromkeys(one.job for one in measured):
         states = [one for one in measured if one.job == label]
@@ -175,7 +173,7 @@ def returns_of(measured: Sequence[Measured], tolerance: float) -> list[Return]:
         for before, one in itertools.pairwise(states):
             if one.state.component == NONE:
                 energy, change = one.energy - begin.energy, np.abs(one.stress - begin.stress)
-                back = abs(energy) <= tolerance
+                back = float(change.max()) <= _STAYS * float(np.abs(before.stress - one.stress).max())
                 if one.stress_error is not None and begin.stress_error is not None:
                     back = bool((change <= _SIGMAS * np.hypot(one.stress_error, begin.stress_error)).all())
                 found.append(Return(before.state.component, energy, float(change.max()), back))

@@ -30,8 +30,6 @@ UNITS = {
 }  # fmt: skip
 """Units of the numbers of a sample."""
 CURVE_UNITS = {'strain': '1', 'stress': 'GPa', 'error': 'GPa', 'volume': 'Å³', 'pressure': 'GPa', 'constants': 'GPa'}
-_ENERGY_OF_ATOM, _ENERGY_LEAST = 1e-6, 1e-3
-"""eV by which a sample that came back may lie above the one that went."""
 _ASYMMETRIC, _PRESSED = 0.05, 0.1
 """Share of the largest constant, and GPa, above which a reader should know."""
 
@@ -69,7 +67,7 @@ def analyse_sample(
     if not measured:
         raise ValueError('measured: no state at all')
     begin = _begin(measured)
-    returns = returns_of(measured, max(_ENERGY_LEAST, _ENERGY_OF_ATOM * n_atoms))
+    returns = returns_of(measured)
     bulk = _bulk(measured) if 'bulk' in settings.methods else None
     stiffness = _stiffness(measured) if 'stiffness' in settings.methods else None
     tensor = None if stiffness is None else stiffness_record(stiffness)
@@ -170,10 +168,10 @@ def _warnings(
 ) -> Iterator[str]:
     lost = [one for one in returns if not one.reversible]
     if lost and begin.stress_error is None:
-        worst = max(lost, key=lambda one: abs(one.energy))
+        worst = max(lost, key=lambda one: one.stress)
         where = ', '.join(dict.fromkeys(one.after for one in lost))
         yield (
-            f'atoms changed places for good when strained in {where} (by up to {worst.energy:+.3g} eV of the cell); '
+            f'atoms changed places for good when strained in {where} (stress: by up to {worst.stress:.2g} GPa); '
             'the constants are those of the way back'
         )
     elif lost:

@@ -14,6 +14,9 @@ from aiida_glassion.kernels.mechanics.moduli import MODULI
 from aiida_glassion.kernels.statistics import mean_and_error
 from aiida_glassion.kernels.transport.sweep import formula_of, temperature_label
 
+_FEWEST_FOR_CHI2 = 6
+"""Replicas from which their scatter is known well enough to be what a deviation is measured in."""
+
 
 def summarise(plan: Mapping[str, Mapping[str, Any]], samples: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Every sample, and the means over replicas.
@@ -61,6 +64,8 @@ def _pool(group: str, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     bulks = [one['bulk']['modulus'] for one in ended if one.get('bulk')]
     stiffness = pool_stiffness([_stiffness_of(tensor) for tensor in tensors]) if tensors else None
     tensor = None if stiffness is None else stiffness_record(stiffness)
+    if tensor is not None and 1 < len(tensors) < _FEWEST_FOR_CHI2:
+        tensor['isotropy']['chi2'] = None
     return {
         'group': group,
         'formula': members[0]['formula'],
