@@ -110,7 +110,7 @@ def verdict_of(study: Fracture) -> str:
         return what[pull_status(pull)]
     ended = sum(pull.state != 'running' for pull in study.pulls)
     if study.state == 'running':
-        return f'The study has not ended: {ended} of {study.planned} pulls are through, {broken} samples broke.'
+        return f'The study has not ended: {ended} of {study.planned} pulls are through, broken: {broken}.'
     if study.state == 'failed':
         return f'The study did not reach its end: {study.exit_text}.'
     return f'The study ended well: {broken} of {len(study.pulls)} samples were pulled until they broke.'

@@ -181,7 +181,7 @@ _SHEET_NUMBERS = {
 
 def _sheet_groups(study: Fracture) -> list[Group]:
     found = [study.main(kind) for kind in KINDS]
-    return [group for group in found if group is not None]
+    return [group for group in found if group is not None and group.record]
 
 
 def _sentence(text: str) -> str:

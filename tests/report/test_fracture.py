@@ -170,7 +170,7 @@ def test_a_study_that_still_runs_shows_what_has_ended():
     study = read_fracture(builder.build())
     page = page_of(study)
     assert study.preliminary
-    assert 'The study has not ended: 3 of 4 pulls are through, 3 samples broke.' in page
+    assert 'The study has not ended: 3 of 4 pulls are through, broken: 3.' in page
     assert 'The means are preliminary' in page
     assert '… running' in page
     names = {drawn.name for drawn in fracture_figures(study)}

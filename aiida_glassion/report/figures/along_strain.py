@@ -248,4 +248,5 @@ def _one_legend(figure: Any) -> None:
     for axes in figure.axes:
         handles.update({label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)})
     if handles:
-        figure.legend(list(handles.values()), list(handles), loc='outside lower center', ncols=min(4, len(handles)))
+        most = 4 if figure.get_figwidth() >= PAGE_WIDTH else 2
+        figure.legend(list(handles.values()), list(handles), loc='outside lower center', ncols=min(most, len(handles)))
