@@ -295,6 +295,13 @@ def _warnings(built: Built, before: _State, fates: Sequence[order.Fate]) -> list
             'A grain as built does not stand out of the glass by its local order: it is too small, or its shortest '
             'lattice vector is longer than measure.reach. Whether its atoms stayed in place decides.'
         )
+    shares = {i: fate.kept for i, fate in enumerate(fates) if fate.kept is not None and not fate.lost}
+    bent = [str(i) for i, kept in shares.items() if kept < order.DISTORTED]
+    if bent:
+        found.append(
+            f'Distorted: grain {", ".join(bent)} keeps less than {100 * order.DISTORTED:g} % of its order. Longer '
+            'stages, a larger grain, or a crystal that fits the potential better may help.'
+        )
     labelled = _counts(before.order.labels)
     grown = int((built.grain >= 0).sum())
     if before.order.judged and labelled['crystal'] < grown / 10:

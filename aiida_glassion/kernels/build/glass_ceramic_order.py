@@ -27,7 +27,10 @@ _CONTRAST = 0.05
 """Less order above that of the glass than this, as built, tells nothing about its loss."""
 _SITE = 1.0
 """Å from its place in the lattice within which an atom of a grain has stayed."""
-LEAST_KEPT = 0.5
+LEAST_KEPT = 0.25
+"""A grain that melts or dissolves keeps nothing, within a few per cent; one that is distorted a third or more."""
+DISTORTED = 0.6
+"""A grain that keeps less of its order than this is told to be distorted."""
 
 
 @dataclass(frozen=True)
