@@ -69,13 +69,15 @@ def fit_interface(distance: npt.ArrayLike, value: npt.ArrayLike, weight: npt.Arr
     x, y, w = x[good], y[good], w[good]
     if len(x) < _FEWEST:
         return _none(f'{len(x)} points, at least {_FEWEST} are needed')
+    if np.ptp(y) <= 1e-9 * np.abs(y).max():
+        return _none('the step, 0, does not stand out of the scatter, 0')
     span, spacing = float(x[-1] - x[0]), float(np.diff(x).min())
     third = max(1, len(x) // 3)
     start = [float(y[:third].mean()), float(y[-third:].mean()), float(np.clip(0.0, x[0], x[-1])), span / 6]
     low, high = [-np.inf, -np.inf, x[0], spacing / 10], [np.inf, np.inf, x[-1], 2 * span]
     try:
         found, covariance = curve_fit(
-            _step, x, y, p0=start, sigma=1 / np.sqrt(w / w.mean()), bounds=(low, high), max_nfev=5000
+            _step, x, y, p0=start, sigma=1 / np.sqrt(w / w.mean()), bounds=(low, high), max_nfev=1000
         )
     except RuntimeError:
         return _none('no step could be fitted')
