@@ -267,3 +267,20 @@ def test_the_yaml_of_a_porous_glass_makes_a_valid_builder(tmp_path, aiida_profil
     path.write_text(yaml.safe_dump(content | {'pores': 3}))
     with pytest.raises(ValueError, match='unknown pores; known are'):
         module.builder(path)
+
+
+def test_the_yaml_of_an_elastic_run_makes_a_valid_builder(tmp_path, aiida_profile_clean, lmp_code):
+    module = load(ROOT / 'elastic' / 'launch.py')
+    content = yaml.safe_load((ROOT / 'elastic' / 'inputs.yaml').read_text()) | {'code': lmp_code.full_label}
+    glass = ROOT.parent / 'examples' / 'structure' / 'glass_1.extxyz'
+    (tmp_path / 'dense.extxyz').write_bytes(glass.read_bytes())
+    path = tmp_path / 'inputs.yaml'
+    path.write_text(yaml.safe_dump(content))
+    builder = module.builder(path)
+    ports = builder.process_class.spec().inputs
+    assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
+    assert builder.temperatures.get_list() == [0, 300]
+    assert builder.settings['strains'] == [0.005]
+    path.write_text(yaml.safe_dump(content | {'temperature': [0]}))
+    with pytest.raises(ValueError, match=r'unknown temperature; known are .*temperatures'):
+        module.builder(path)
