@@ -53,7 +53,7 @@ class Strains(click.ParamType):
 @click.option('--seed', type=click.IntRange(min=1), default=1, show_default=True, help='Of the whole.')
 @click.option('--ranks', type=click.IntRange(min=1), default=1, show_default=True, help='MPI ranks of each job.')
 @click.option('--threads', type=click.IntRange(min=1), default=1, show_default=True, help='OpenMP threads per rank.')
-@click.option('--walltime', type=Walltime(), help='Of each job, HH:MM:SS; a job that is cut goes on in the next one.')
+@click.option('--walltime', type=Walltime(), help='Of each job, HH:MM:SS; one at 0 K that is cut begins again.')
 @click.option('--option', 'options', type=Assignment(), multiple=True, help='Of the scheduler: queue_name=…, account=…')
 @click.option('--max-concurrent', type=click.IntRange(min=1), default=2, show_default=True, help='Samples at a time.')
 @click.option('--tolerate', type=click.FloatRange(0, 1), help='Fraction of the samples that may fail.')
