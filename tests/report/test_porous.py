@@ -19,7 +19,9 @@ from aiida_glassion.cli import main
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.data.potential import PotentialData
 from aiida_glassion.functions.build import carve_pores, describe_pores
+from aiida_glassion.report.figures.style import as_png
 from aiida_glassion.report.files import write_report
+from aiida_glassion.report.porous_figures import porous_figures
 from aiida_glassion.report.porous_node import read_porous
 from aiida_glassion.report.porous_page import write_porous_page
 from aiida_glassion.workchains import protocols
@@ -155,6 +157,7 @@ def test_one_in_the_making_has_a_page_too(tmp_path):
         [{'shape': 'box', 'lengths': [0.7, 0.7, 0.5]}, {'shape': 'sphere', 'centre': [0, 0, 0], 'diameter': 5.0}],
     ],
 )
-def test_every_shape_is_drawn(pores, tmp_path):
-    written = {path.name for path in write_report(made(pores), tmp_path)}
-    assert 'slices.png' in written
+def test_every_shape_is_drawn(pores):
+    drawn = {figure.name: as_png(figure.figure, dpi=40) for figure in porous_figures(read_porous(made(pores)))}
+    assert {'slices', 'pore_sizes', 'density'} == set(drawn)
+    assert all(content.startswith(b'\x89PNG') for content in drawn.values())
