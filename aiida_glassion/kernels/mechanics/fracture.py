@@ -201,11 +201,12 @@ def fracture_warnings(
             'toughness rise with the rate; compare only equal rates'
         )
     if not complete:
-        said.append('the sample was not fully broken at the end: G_c and K_Ic are lower bounds; pull further')
+        bounds = 'G_c and K_Ic are lower bounds' if notched else 'work and toughness are lower bounds'
+        said.append(f'the sample was not fully broken at the end: {bounds}; pull further')
     if not notched:
         said.append(
-            'without a notch the crack must first be made: the work is not the energy to let one grow, and K_Ic of it '
-            'is an upper bound'
+            'without a notch the crack must first be made: the work is more than the energy to let one grow, so no G_c and '
+            'K_Ic are given'
         )
     if poisson_assumed:
         said.append("Poisson's ratio was assumed, not computed: K_Ic in plane strain depends on it weakly")
