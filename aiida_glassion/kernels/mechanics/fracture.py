@@ -205,8 +205,8 @@ def fracture_warnings(
         said.append(f'the sample was not fully broken at the end: {bounds}; pull further')
     if not notched:
         said.append(
-            'without a notch the crack must first be made: the work is more than the energy to let one grow, so no G_c and '
-            'K_Ic are given'
+            'without a notch the crack must first be made: the work is more than the energy to let one grow, so no G_c '
+            'and K_Ic are given'
         )
     if poisson_assumed:
         said.append("Poisson's ratio was assumed, not computed: K_Ic in plane strain depends on it weakly")
