@@ -63,7 +63,7 @@ def put_crystal_in_glass(
     :param glass: positions and cell, Å; the last frame.
     :param crystal: the same.
     :param settings: the fields of :class:`.Grains`, lengths Å, under ``grains``.
-    :param seed: of places, orientations and choices among equals.
+    :param seed: a whole number, 1 to 2147483647, of places, orientations and choices among equals.
     :param charges: e, by element; default: the usual oxidation states.
     """
     given = None if charges is None else charges.get_dict()
