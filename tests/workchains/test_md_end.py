@@ -43,3 +43,22 @@ def test_an_upload_that_excepts_ends_the_run_with_a_reason(aiida_profile_clean, 
     (job,) = node.called
     assert job.is_excepted
     assert 'the disk of this machine is full' in job.exception
+
+
+def test_a_job_without_a_folder_on_record_counts(aiida_profile_clean, lmp_code, monkeypatch):
+    """As one is left by a worker killed between the upload of its job and the next note of how far it is."""
+    out = MdCalculation.out
+    monkeypatch.setattr(
+        MdCalculation, 'out', lambda self, name, value: None if name == 'remote_folder' else out(self, name, value)
+    )
+    inputs = {
+        'code': lmp_code,
+        'configuration': FramesData(frames=next(iter(read_system(SILICA)))[:1]),
+        'potential': PotentialData.from_library('pmmcs', elements=['O', 'Si'], coulomb='dsf'),
+        'schedule': orm.Dict({'timestep': 1.0, 'stages': [HOLD]}),
+        'seed': orm.Int(1),
+    }
+    outputs, node = run_get_node(WorkflowFactory('glassion.md'), md=inputs, clean_workdir=orm.Bool(True))
+    assert node.is_finished_ok, node.exit_message
+    assert 'remote_folder' not in outputs
+    assert outputs['results']['finished']
