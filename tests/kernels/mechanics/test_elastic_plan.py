@@ -84,7 +84,10 @@ def test_atoms_that_stay_elsewhere_are_told_and_do_not_matter():
     found = analyse_sample(chosen, 0, 500, measure_job(job, play(job, c, plastic=('yy_minus_0p01', 'xy_plus_0p01'))))
     assert found.results['reversible'] is False
     assert [number for number, one in enumerate(found.results['returns']) if not one['reversible']] == [3, 10]
-    assert 'atoms changed places for good when strained in yy, xy (stress: by up to 0.3 GPa' in found.results['warnings'][0]
+    assert (
+        'atoms changed places for good when strained in yy, xy (stress: by up to 0.3 GPa'
+        in found.results['warnings'][0]
+    )
     np.testing.assert_allclose(found.stiffness.constants, c, rtol=1e-3, atol=2e-2)
 
 

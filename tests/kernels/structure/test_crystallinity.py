@@ -8,9 +8,9 @@ from ase.build import bulk
 from ase.spacegroup import crystal
 
 from aiida_glassion.kernels.structure.crystallinity import (
-    intensities,
     crystallinity,
     crystallinity_by_element,
+    intensities,
 )
 from aiida_glassion.kernels.structure.neighbours import neighbour_list
 
