@@ -10,15 +10,12 @@ from aiida.engine import calcfunction
 
 from aiida_glassion.data.frames import FramesData
 from aiida_glassion.frames import Frames
-from aiida_glassion.kernels.mechanics.crack import separation
 from aiida_glassion.kernels.mechanics.fracture_summary import group_curves, summarise
 from aiida_glassion.kernels.mechanics.pull_curve import UNITS, pull_curve
 from aiida_glassion.kernels.mechanics.pull_plan import cell_lengths
 from aiida_glassion.kernels.mechanics.pull_settings import AXES, read_pull
-from aiida_glassion.kernels.mechanics.pull_summary import report_pull
+from aiida_glassion.kernels.mechanics.pull_summary import is_separated, report_pull
 
-_HELD_TOGETHER = 3.5
-"""Å; atoms nearer than that hold a sample together."""
 _SAME_LENGTH = 1e-7
 """Part of its length by which a cell has not changed."""
 
@@ -51,18 +48,13 @@ def summarise_pull(plan: orm.Dict, reference: FramesData, **pieces: orm.Data) ->
         'n_atoms': frames.n_atoms,
         'lengths': lengths,
         'energies': energies,
-        'separated': _is_separated(pieces['final'].frames, axis) if 'final' in pieces else None,
+        'separated': is_separated(pieces['final'].frames, axis) if 'final' in pieces else None,
     }
     found: dict[str, Any] = {'results': orm.Dict(report_pull(about, curve, settings))}
     if curve is not None:
         found['curves'] = orm.ArrayData(curve.arrays())
         found['curves'].base.attributes.set('units', UNITS)
     return found
-
-
-def _is_separated(frames: Frames, axis: str) -> bool:
-    cell = np.asarray(frames.cells[-1], dtype=np.float64)
-    return separation(frames.positions[-1], cell, AXES.index(axis), _HELD_TOGETHER).separated
 
 
 @calcfunction

@@ -16,8 +16,9 @@ from aiida_glassion.functions.mechanics import analyse_pull
 from aiida_glassion.functions.mechanics_samples import cut_notch
 from aiida_glassion.functions.transport import at_mean_cell
 from aiida_glassion.kernels.mechanics import pull_plan
-from aiida_glassion.kernels.mechanics.pull_curve import PullCurve, is_broken, pull_curve
+from aiida_glassion.kernels.mechanics.pull_curve import PullCurve, has_gone, is_broken, pull_curve
 from aiida_glassion.kernels.mechanics.pull_settings import AXES, PullSettings, read_pull
+from aiida_glassion.kernels.mechanics.pull_summary import is_separated
 from aiida_glassion.kernels.transport.sweep_plan import seed_of
 from aiida_glassion.workchains.diffusion_inputs import check_seed
 from aiida_glassion.workchains.explore_record import reason_of
@@ -228,7 +229,8 @@ class FracturePullWorkChain(WorkChain):
             return
         self.ctx.configuration = node.outputs.final
         curve = self._curve()
-        self.ctx.broken = is_broken(curve, self._settings)
+        parted = has_gone(curve, self._settings) and is_separated(node.outputs.final.frames, self._axis)
+        self.ctx.broken = is_broken(curve, self._settings, parted)
         told = 'broken' if self.ctx.broken else 'goes on' if self.should_pull() else 'not broken'
         self.report(f'strain {curve.strain[-1]:.3f}: stress {curve.stress[-1]:.2f} GPa; {told}')
 

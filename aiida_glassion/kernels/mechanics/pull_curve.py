@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from aiida_glassion.kernels.mechanics.pull_settings import AXES, Axis, PullSettings
 from aiida_glassion.kernels.mechanics.strain import stress_from_lammps
-from aiida_glassion.kernels.mechanics.tension import fully_broken
+from aiida_glassion.kernels.mechanics.tension import fully_broken, smoothed
 
 FloatArray = npt.NDArray[np.float64]
 Table = Mapping[str, npt.NDArray[Any]]
@@ -96,11 +96,28 @@ def pull_curve(tables: Sequence[Table], settings: PullSettings, axis: Axis, star
     )
 
 
-def is_broken(curve: PullCurve, settings: PullSettings) -> bool:
-    """Whether the stress has been gone long enough for the pull to end."""
+def is_broken(curve: PullCurve, settings: PullSettings, separated: bool | None = None) -> bool:
+    """Whether the stress has been gone long enough for the pull to end.
+
+    In a small sample noise alone is more than the part of the strength that counts as none. One that fell in two parts
+    is broken when the mean stress is below that part.
+
+    :param separated: whether a chain of atoms still leads through; None: nobody looked.
+    """
     if len(curve.strain) < 2:
         return False
-    return fully_broken(curve.strain, curve.stress, settings.broken_part, settings.lasting, settings.window)
+    if fully_broken(curve.strain, curve.stress, settings.broken_part, settings.lasting, settings.window):
+        return True
+    return bool(separated) and has_gone(curve, settings)
+
+
+def has_gone(curve: PullCurve, settings: PullSettings) -> bool:
+    """Whether the mean stress over the last strains is below the part of the strength that counts as none."""
+    strength = smoothed(curve.strain, curve.stress, settings.window).max()
+    last = curve.strain > curve.strain[-1] - settings.lasting
+    peak = curve.strain[int(np.argmax(curve.stress))]
+    beyond = curve.strain[-1] - peak > settings.lasting
+    return bool(strength > 0 and beyond and curve.stress[last].mean() < settings.broken_part * strength)
 
 
 def _rows(table: Table, time: float) -> dict[str, npt.NDArray[Any]]:

@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from aiida_glassion.frames import Frames
+from aiida_glassion.kernels.mechanics.crack import separation
 from aiida_glassion.kernels.mechanics.fracture import fracture_energy, fracture_warnings, surface_energy
 from aiida_glassion.kernels.mechanics.pull_curve import FloatArray, PullCurve, is_broken
-from aiida_glassion.kernels.mechanics.pull_settings import PullSettings
+from aiida_glassion.kernels.mechanics.pull_settings import AXES, Axis, PullSettings
 from aiida_glassion.kernels.mechanics.tension import Tension, analyse_tension
 from aiida_glassion.kernels.statistics import line_fit
 
 Number = dict[str, float | None]
+
+_HELD_TOGETHER = 3.5
+"""Å; atoms nearer than that hold a sample together."""
 
 UNITS = {
     'rate': '1/ps', 'temperature': 'K', 'lengths': 'Å', 'area': 'Å²', 'crack_area': 'Å²', 'young': 'GPa',
@@ -36,14 +41,14 @@ def report_pull(about: Mapping[str, Any], curve: PullCurve | None, settings: Pul
     area = _area(lengths, about['axis'])
     crack_area = about['crack_area'] if notched else 0.0
     tension, problem = _tension(curve, settings)
-    broken = curve is not None and tension is not None and is_broken(curve, settings)
+    broken = curve is not None and tension is not None and is_broken(curve, settings, about.get('separated'))
     fracture = None
     if curve is not None and tension is not None and notched and len(curve.strain) > 2:
         free = curve.areas if settings.lateral == 'free' else None
         found = fracture_energy(
             curve.lengths, curve.stress, area, crack_area, free, settings.broken_part, settings.window
         )
-        fracture = asdict(found)
+        fracture = {**asdict(found), 'complete': found.complete or broken}
     young, poisson = elastic_of(curve, settings) if curve is not None and tension is not None else (None, None)
     energies = about.get('energies') or {}
     surface = None
@@ -74,6 +79,12 @@ def report_pull(about: Mapping[str, Any], curve: PullCurve | None, settings: Pul
         'warnings': _warnings(about, tension, broken, notched, settings),
         'units': UNITS,
     }
+
+
+def is_separated(frames: Frames, axis: Axis) -> bool:
+    """Whether no chain of atoms leads through a sample along the load, in the last frame."""
+    cell = np.asarray(frames.cells[-1], dtype=np.float64)
+    return separation(frames.positions[-1], cell, AXES.index(axis), _HELD_TOGETHER).separated
 
 
 def elastic_of(curve: PullCurve, settings: PullSettings) -> tuple[Number | None, Number | None]:

@@ -250,3 +250,16 @@ def test_stress_of_a_step_is_that_of_its_end():
     curve = stepwise(minimised)
     np.testing.assert_allclose(curve.strain, [0, 0.01, 0.02], atol=1e-12)
     np.testing.assert_allclose(curve.stress, [3, 4, 5])
+
+
+def test_of_a_small_sample_that_fell_apart_noise_is_no_stress():
+    settings = pull('notched', lateral='fixed', window=0)
+    curve = pulled(settings, noise=1.0, until=0.2)
+    assert not is_broken(curve, settings)
+    assert is_broken(curve, settings, separated=True)
+    assert not is_broken(pulled(settings, until=0.1), settings, separated=True), 'at its strength'
+    about = {'axis': 'z', 'n_atoms': 10, 'lengths': LENGTHS, 'crack_area': 2.0, 'energies': {}, 'stopped': None}
+    results = report_pull({**about, 'separated': True}, curve, settings)
+    assert (results['broken'], results['fracture']['complete']) == (True, True)
+    held = report_pull({**about, 'separated': False}, curve, settings)
+    assert held['broken'] is False
