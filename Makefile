@@ -12,12 +12,13 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 ENGINES := .engines/.ready
 
-.PHONY: help install engines demo structure diffusion learn active test lint docs bench clean
+.PHONY: help install engines demo structure diffusion mechanics learn active test lint docs bench clean
 
 help:
 	@echo 'make engines DeePMD-kit, gap_fit, Quantum ESPRESSO and a browser, which the tests and learning need (2.5 GB)'
 	@echo 'make demo    a first glass: installs, checks the machine, makes, measures and shows a glass'
 	@echo 'make structure  the structure of a glass from a file, beside a curve: tables, figures, a page'
+	@echo 'make mechanics  a pore in a glass, its bulk modulus beside that of the dense glass, and how it breaks'
 	@echo 'make diffusion  how fast the ions of a glass go, over temperatures: D, conductivity, energy of activation'
 	@echo 'make learn   a first learned potential: frames, labels, a committee, dynamics with it'
 	@echo 'make active  a potential that learns by itself and says when it is done'
@@ -53,6 +54,9 @@ structure: $(READY)
 diffusion: $(READY)
 	@bash scripts/demo.sh diffusion_sweep
 
+mechanics: $(READY)
+	@bash scripts/demo.sh mechanics
+
 learn: $(ENGINES)
 	@bash scripts/demo.sh first_potential
 
@@ -79,6 +83,6 @@ bench: $(READY)-benchmarks
 
 clean:
 	@if [ -d .aiida-home ] && [ -x .venv/bin/verdi ]; then verdi daemon stop --all >/dev/null 2>&1 || true; fi
-	rm -rf .venv .engines .aiida-home demo-results potential-results learning-results structure-results diffusion-results build dist docs/_build docs/reference/_generated
+	rm -rf .venv .engines .aiida-home demo-results potential-results learning-results structure-results diffusion-results mechanics-results build dist docs/_build docs/reference/_generated
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find aiida_glassion tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -129,7 +129,7 @@ def nonaffine_figure(motions: Sequence[Motion]) -> Figure:
                     continue
                 style = '--' if name.endswith('p95') else '-'
                 strain, value, error = motion.course.curves[name]
-                keep = value > 0 if logarithmic else np.isfinite(value)
+                keep = (value > 0) & (strain > 0) if logarithmic else np.isfinite(value)
                 shown: Curve = (strain[keep], value[keep], None if error is None else error[keep])
                 what = ', 95 % below' if style == '--' else ', median' if len(names) > 1 else ''
                 scale = 100.0 if name == 'half_in' else 1.0
