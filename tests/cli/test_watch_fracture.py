@@ -47,7 +47,8 @@ def told(strain, stress, highest):
     return PullState('tension', 1.1, 0.1, (2000.0, 10000.0), strain, stress, highest)
 
 
-def test_every_pull_has_a_row_with_strain_and_stress():
+def test_every_pull_has_a_row_with_strain_and_stress(monkeypatch):
+    monkeypatch.setenv('COLUMNS', '150')
     progress = JobProgress('pull', 1, 1, 500, 1000, 1.0, PIECE.duration, 301.0, 300.0, 25.0)
     job = task('job', 'MdCalculation', 'waiting', schedule=PIECE, progress=progress, job_state='running')
     runs = (task('equilibrate', schedule=EQUILIBRATE), task('piece_000', schedule=pull_plan.piece(PULL, 'z', 0)))
