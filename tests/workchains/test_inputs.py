@@ -143,7 +143,7 @@ def test_md_seed(md, seed):
         ({'stages': [{**HOLD, 'duration': 0}]}, (r'stages\.0\.duration', 'greater than 0')),
         ({'stages': [{**HOLD, 'duration': 1e-5}]}, ('stage 0', 'shorter than one timestep')),
         ({'stages': [{**HOLD, 'ensemble': 'nph'}]}, (r'stages\.0\.ensemble', 'npt', 'nph')),
-        ({'stages': [{**HOLD, 'kind': 'wait'}]}, (r'stages\.0', "'minimise', 'hold', 'ramp' or 'deform'")),
+        ({'stages': [{**HOLD, 'kind': 'wait'}]}, (r'stages\.0', "'minimise', 'strain', 'hold', 'ramp', 'deform'")),
         ({'stages': [HOLD, RAMP]}, (r'stages\.1', r'rate \(K/ps\) or duration \(ps\)')),
         ({'stages': [{**RAMP, 'rate': 1, 'duration': 1}]}, (r'stages\.0', 'either rate')),
         ({'stages': [{**RAMP, 'rate': 1, 'ensemble': 'nve'}]}, (r'stages\.0', 'needs a thermostat')),
