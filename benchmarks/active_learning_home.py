@@ -52,9 +52,10 @@ class Home:
 
         query = orm.QueryBuilder().append(orm.ProcessNode, filters={'label': label}, tag='node')
         query.order_by({'node': {'id': 'desc'}})
-        for node in query.iterall():
-            if node[0].caller is None and not (node[0].is_excepted or node[0].is_killed):
-                return node[0]
+        # all at once: an iteration left in the middle keeps SQLite's lock, and the worker can write nothing
+        for node in query.all(flat=True):
+            if node.caller is None and not (node.is_excepted or node.is_killed):
+                return node
         return None
 
     def wait(self, label: str, node: Any) -> Any:

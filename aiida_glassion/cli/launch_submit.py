@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from aiida_glassion.cli.daemon import daemon_runs
 from aiida_glassion.cli.errors import GlassionError
 from aiida_glassion.cli.profile import profile_option
 from aiida_glassion.cli.terminal import console
@@ -59,11 +60,10 @@ def submit(ctx: click.Context, builder: Any, given: Mapping[str, Any]) -> None:
 
 def check_daemon() -> None:
     """Refuse to submit what nobody would take up."""
-    from aiida.engine.daemon.client import get_daemon_client
     from aiida.manage import get_manager
 
     profile = get_manager().get_profile()
     name = profile.name if profile else 'glassion'
-    if not get_daemon_client(name).is_daemon_running:
+    if not daemon_runs(name):
         message = 'The daemon, which runs what is submitted, is not running. Nothing was submitted.'
         raise GlassionError(message, mend=f'verdi -p {name} daemon start')

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aiida_glassion.cli.codes import COMPUTER, Step, make_computer, store_code, store_optional
+from aiida_glassion.cli.daemon import daemon_runs
 from aiida_glassion.cli.engines import find_lammps, find_packmol
 from aiida_glassion.cli.profile import NAME, configuration, profile_option
 from aiida_glassion.cli.terminal import console, line
@@ -141,8 +142,7 @@ def _daemon(profile: str) -> Step:
     if not get_manager().get_profile().process_control_backend:
         mend = f'verdi -p {profile} profile configure-broker core.zeromq -n'
         return Step('failed', 'daemon', 'the profile has no broker', mend)
-    client = get_daemon_client(profile)
-    if client.is_daemon_running:
+    if daemon_runs(profile):
         return Step('same', 'daemon', 'running')
-    client.start_daemon(number_workers=1)
+    get_daemon_client(profile).start_daemon(number_workers=1)
     return Step('new', 'daemon', f'started with one worker (stop it: verdi -p {profile} daemon stop)')

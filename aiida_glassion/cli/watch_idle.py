@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 
+from aiida_glassion.cli.daemon import daemon_runs
 from aiida_glassion.cli.watch_tree import Task
 
 HOPELESS_AFTER = 300.0
@@ -69,23 +69,3 @@ def idleness() -> Idleness:
     profile = get_manager().get_profile()
     name = str(profile.name) if profile else 'glassion'
     return Idleness(lambda: daemon_runs(name), name)
-
-
-def daemon_runs(name: str) -> bool:
-    """Whether a profile has a daemon, and its process lives: one that was killed leaves its pid behind."""
-    from aiida.common.exceptions import ConfigurationError
-    from aiida.engine.daemon.client import get_daemon_client
-
-    try:
-        pid = get_daemon_client(name).get_daemon_pid()
-    except ConfigurationError:
-        return False
-    if pid is None:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

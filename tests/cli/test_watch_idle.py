@@ -9,8 +9,9 @@ from aiida import orm
 from plumpy import ProcessState
 
 from aiida_glassion.cli import watch_idle
+from aiida_glassion.cli.daemon import daemon_runs
 from aiida_glassion.cli.watch import follow
-from aiida_glassion.cli.watch_idle import HOPELESS_AFTER, REMARKABLE_AFTER, Idleness, daemon_runs
+from aiida_glassion.cli.watch_idle import HOPELESS_AFTER, REMARKABLE_AFTER, Idleness
 from aiida_glassion.cli.watch_tree import Task
 
 JOB = Task('job', 'MdCalculation', 7, 'waiting', job_state='running')

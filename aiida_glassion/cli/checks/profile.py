@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aiida_glassion.cli.checks import Finding, Machine, check
+from aiida_glassion.cli.daemon import daemon_runs
 
 #: longest wait for the daemon to run one trivial job, s. It takes about 5 s.
 JOB_TIMEOUT = 60.0
@@ -42,7 +43,6 @@ def broker(machine: Machine) -> Iterator[Finding]:
     if machine.profile is None:
         yield Finding('broker', 'skipped', 'needs a profile')
         return
-    from aiida.engine.daemon.client import get_daemon_client
     from aiida.manage import get_manager
 
     manager = get_manager()
@@ -51,7 +51,7 @@ def broker(machine: Machine) -> Iterator[Finding]:
         mend = f'verdi -p {machine.profile} profile configure-broker core.zeromq -n'
         yield Finding('broker', 'failed', 'the profile has none, so no job can be submitted', mend)
         return
-    if name == 'core.zeromq' and not get_daemon_client(machine.profile).is_daemon_running:
+    if name == 'core.zeromq' and not daemon_runs(machine.profile):
         yield Finding('broker', 'ok', f'{name}, which starts with the daemon')
         return
     communicator = manager.get_broker().get_communicator()
@@ -80,12 +80,11 @@ def daemon(machine: Machine) -> Iterator[Finding]:
     if not get_manager().get_profile().process_control_backend:
         yield Finding('daemon', 'skipped', 'needs a broker')
         return
-    client = get_daemon_client(machine.profile)
-    if not client.is_daemon_running:
+    if not daemon_runs(machine.profile):
         mend = f'verdi -p {machine.profile} daemon start'
         yield Finding('daemon', 'warning', 'not running: what is submitted waits until it is', mend)
         return
-    workers = client.get_number_of_workers()
+    workers = get_daemon_client(machine.profile).get_number_of_workers()
     crew = f'{workers} worker{"s" if workers != 1 else ""}'
     computer = _this_machine()
     if computer is None:
