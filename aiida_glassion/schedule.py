@@ -45,7 +45,7 @@ class Minimise(Timeless):
     method: Literal['cg', 'fire'] = Field(
         'cg',
         description='cg: conjugate gradients, which end early where the energy jumps at a cutoff; fire: damped '
-        'dynamics by forces alone, in a fixed cell; velocities are lost.',
+        'dynamics by forces alone, in a fixed cell. Velocities are those of before afterwards.',
     )
     frozen: bool = Field(False, description=_FROZEN)
 

@@ -134,3 +134,22 @@ def test_only_the_lengths_that_are_named_follow_the_pressure(run):
     pulled, _ = run(atoms, [pull | {'ensemble': 'npt', 'coupling': 'xy'}])
     assert pulled.cells[-1][2, 2] == pytest.approx(15.9 * 1.05, rel=1e-6)
     assert abs(pulled.cells[-1][0, 0] - 15.9) > 1e-3
+
+
+@pytest.mark.parametrize('cell', [None, [[16.0, 0, 0], [2.0, 15.0, 0], [-1.5, 1.0, 17.0]]])
+def test_forces_alone_find_the_minimum_and_give_the_velocities_back(run, cell):
+    atoms = argon(cell=cell)
+    hold = {'kind': 'hold', 'temperature': 60, 'duration': 0.5}
+    before, _ = run(atoms, [hold])
+    minimise = {'kind': 'minimise', 'method': 'fire', 'force_tolerance': 1e-6}
+    after, thermo = run(atoms, [hold, minimise])
+    assert np.abs(before.velocities[-1]).min(axis=0).max() > 0
+    np.testing.assert_allclose(after.velocities[-1], before.velocities[-1], rtol=1e-12)
+    moved = np.linalg.norm(between(after.positions[-1]) - between(before.positions[-1]), axis=1)
+    assert moved.max() > 0.05
+    # what is printed there is the pressure of atoms at rest: no kinetic part
+    assert thermo['temperature'][-1] < 1e-6
+    again, _ = run(atoms, [hold, minimise, {**hold, 'name': 'on', 'duration': 0.01, 'ensemble': 'nve'}])
+    assert again.velocities is not None
+    # they go on with the velocities of before, from the minimum
+    np.testing.assert_allclose(again.velocities[-1], before.velocities[-1], atol=0.05 * np.abs(before.velocities).max())

@@ -154,6 +154,17 @@ def _tilts(stage: AnyStage) -> bool:
     return isinstance(stage, Strain) or (isinstance(stage, Deform) and len(stage.mode) == 2)
 
 
+_SET_VELOCITIES_ASIDE = ('fix velocities all store/state 0 vx vy vz', 'min_style fire')
+_GIVE_VELOCITIES_BACK = (
+    'min_style cg',
+    *(f'variable former_v{axis} atom f_velocities[{column}]' for column, axis in enumerate('xyz', start=1)),
+    'velocity all set v_former_vx v_former_vy v_former_vz sum no units box',
+    *(f'variable former_v{axis} delete' for axis in 'xyz'),
+    'unfix velocities',
+)
+"""FIRE is damped dynamics, which uses up the velocities; those of before are for the dynamics after it."""
+
+
 @dataclass(frozen=True)
 class _Writer:
     schedule: Schedule
@@ -204,16 +215,16 @@ class _Writer:
             yield f'fix relax_cell all box/relax {lengths(stage.coupling, self.pressure(stage.pressure))}'
         if stage.frozen:
             yield f'fix hold_still {FROZEN} setforce 0 0 0'
-        if stage.method != 'cg':
-            yield f'min_style {stage.method}'
+        if stage.method == 'fire':
+            yield from _SET_VELOCITIES_ASIDE
         yield f'thermo {plan.thermo}'
         yield f'minimize {stage.energy_tolerance:g} {force:.10g} {stage.max_steps} {10 * stage.max_steps}'
         if stage.pressure is not None:
             yield 'unfix relax_cell'
         if stage.frozen:
             yield 'unfix hold_still'
-        if stage.method != 'cg':
-            yield 'min_style cg'
+        if stage.method == 'fire':
+            yield from _GIVE_VELOCITIES_BACK
         yield f'reset_timestep {plan.first}'
 
     def dynamics(self, plan: StagePlan, stage: DynamicStage) -> Iterator[str]:

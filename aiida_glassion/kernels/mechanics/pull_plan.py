@@ -99,12 +99,12 @@ def piece(settings: PullSettings, axis: Axis, number: int) -> Schedule:
 def relaxation(settings: PullSettings, axis: Axis, broken: bool) -> Schedule:
     """Minimise at no stress; along the load a broken sample has none, whatever its length.
 
-    Conjugate gradients move the cell too, but end early where energies jump at a cutoff; forces alone then go on in the
-    cell that was found.
+    Conjugate gradients, which alone can move the cell; FIRE then goes on in the cell that was found.
     """
     most = {'max_steps': 10 * settings.minimise.max_steps}
-    cell = {**_minimise(settings, 'relax'), **most, 'pressure': 0.0, 'coupling': across(axis) if broken else 'aniso'}
-    return _schedule(settings, [cell, {**_minimise(settings, 'settle'), **most, 'method': 'fire'}])
+    cell = {**_minimise(settings, 'relax'), **most, 'method': 'cg', 'pressure': 0.0}
+    cell['coupling'] = across(axis) if broken else 'aniso'
+    return _schedule(settings, [cell, {**_minimise(settings, 'settle'), **most}])
 
 
 def _deform(settings: PullSettings, axis: Axis, number: int) -> dict[str, Any]:
@@ -159,7 +159,8 @@ def _bath(settings: PullSettings, free: bool) -> dict[str, Any]:
 
 
 def _minimise(settings: PullSettings, name: str) -> dict[str, Any]:
-    return {'kind': 'minimise', 'name': name, **settings.minimise.model_dump()}
+    """By forces alone (FIRE): conjugate gradients end early where energies jump at a cutoff."""
+    return {'kind': 'minimise', 'name': name, 'method': 'fire', **settings.minimise.model_dump()}
 
 
 def _schedule(settings: PullSettings, stages: Sequence[Mapping[str, Any]]) -> Schedule:

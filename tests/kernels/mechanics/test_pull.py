@@ -111,6 +111,7 @@ def test_steps_strain_minimise_hold_and_measure():
     strains = [stage.strain for stage in (*first.stages, *second.stages) if stage.kind == 'strain']
     assert np.cumprod([1 + strain for strain in strains]) == pytest.approx(1 + 0.01 * np.arange(1, 16))
     assert {stage.ensemble for stage in first.stages if stage.kind == 'hold'} == {'nvt'}
+    assert {stage.method for stage in first.stages if stage.kind == 'minimise'} == {'fire'}
     free = pull_plan.piece(pull('notched', 'aau_notch', lateral='free'), 'y', 0)
     assert {stage.coupling for stage in free.stages if stage.kind == 'hold'} == {'xz'}
 
