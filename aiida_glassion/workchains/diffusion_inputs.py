@@ -14,6 +14,7 @@ from aiida_glassion.data.frames import as_frames
 from aiida_glassion.functions.analysis import request_node
 from aiida_glassion.kernels.transport import sweep_plan
 from aiida_glassion.kernels.transport.sweep_plan import HOTTEST, SweepSettings, read_settings
+from aiida_glassion.workchains.fan_out_inputs import check_room
 from aiida_glassion.workchains.train_inputs import LARGEST_SEED
 
 
@@ -117,12 +118,9 @@ def check_sweep(inputs: Any, _: Any) -> str | None:
         or check_temperatures(inputs['temperatures'], None)
         or check_seed(inputs['seed'], None)
     )
+    problem = problem or check_room(inputs)
     if problem:
         return problem
-    if inputs['max_concurrent'].value < 1:
-        return f'max_concurrent: {inputs["max_concurrent"].value} given, expected at least 1'
-    if not 0 <= inputs['tolerated_failures'].value <= 1:
-        return f'tolerated_failures: {inputs["tolerated_failures"].value} given, expected a fraction, 0 to 1'
     glasses = {f'glasses.{name}': node for name, node in dict(inputs.get('glasses') or {}).items()}
     if not glasses:
         return 'glasses: none given, expected at least one configuration of a glass, by a name'

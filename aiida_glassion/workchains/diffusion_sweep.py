@@ -8,7 +8,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, while_
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_glassion.calculations.md import CONFIGURATIONS
 from aiida_glassion.data.frames import FramesData
@@ -17,17 +17,11 @@ from aiida_glassion.functions.transport import summarise_sweep
 from aiida_glassion.kernels.transport.sweep_plan import PlannedRun, plan_runs, read_settings
 from aiida_glassion.kernels.transport.sweep_summary import n_usable
 from aiida_glassion.workchains import protocols
-from aiida_glassion.workchains.diffusion_inputs import check_seed, check_sweep, check_temperatures, elements_of
+from aiida_glassion.workchains.diffusion_inputs import check_sweep, check_temperatures, elements_of
 from aiida_glassion.workchains.diffusion_point import DiffusionPointWorkChain
-from aiida_glassion.workchains.explore_record import reason_of
+from aiida_glassion.workchains.fan_out import FanOutWorkChain
 from aiida_glassion.workchains.label_inputs import fill
 
-_NO_FAILURES = (
-    0,
-    DiffusionPointWorkChain.exit_codes.ERROR_NOT_DIFFUSIVE.status,
-    DiffusionPointWorkChain.exit_codes.ERROR_NOT_PRECISE.status,
-)
-"""Ends of a run that are results."""
 _NAMESPACES = {
     'numbers': 'numbers',
     'curves_of_points': 'curves',
@@ -39,13 +33,20 @@ _NAMESPACES = {
 _FEWEST_TEMPERATURES = 2
 
 
-class DiffusionSweepWorkChain(WorkChain):
+class DiffusionSweepWorkChain(FanOutWorkChain):
     """Run glasses at several temperatures until D is known well enough, then fit ln D and ln(σT) over 1/T.
 
     Temperatures at which the ions do not diffuse within the budget are left out of the fit, with their reason and the
     largest D that they allow. A run that fails is written into the ledger and the others go on. Several glasses of one
     composition are replicas; those of several compositions give the conductivity over the composition.
     """
+
+    RUN = DiffusionPointWorkChain
+    RESULTS = (
+        0,
+        DiffusionPointWorkChain.exit_codes.ERROR_NOT_DIFFUSIVE.status,
+        DiffusionPointWorkChain.exit_codes.ERROR_NOT_PRECISE.status,
+    )
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -68,31 +69,10 @@ class DiffusionSweepWorkChain(WorkChain):
         spec.expose_inputs(
             DiffusionPointWorkChain, exclude=('configuration', 'temperature', 'seed'), namespace_options={}
         )
-        spec.input(
-            'seed',
-            valid_type=orm.Int,
-            validator=check_seed,
-            help='Seed of the sweep, 1 to 2147483647; every run derives its own from it.',
-            **convert,
-        )
-        spec.input(
-            'max_concurrent',
-            valid_type=orm.Int,
-            default=lambda: orm.Int(2),
-            help='How many runs go at the same time.',
-            **convert,
-        )
-        spec.input(
-            'tolerated_failures',
-            valid_type=orm.Float,
-            default=lambda: orm.Float(0.5),
-            help='Fraction of the runs that may fail before the whole is a failure, 0 to 1.',
-            **convert,
-        )
         spec.inputs.validator = check_sweep
         spec.outline(
             cls.setup,
-            while_(cls.should_run)(cls.run_points, cls.inspect_points),
+            while_(cls.should_run)(cls.run_some, cls.inspect_some),
             cls.collect,
             cls.results,
         )
@@ -117,13 +97,11 @@ class DiffusionSweepWorkChain(WorkChain):
             ('histories', orm.Dict, 'How D of each run became known, segment by segment: ps, cm²/s.'),
         ):
             spec.output_namespace(name, dynamic=True, valid_type=kind, required=False, help=text)
-        spec.output('ledger', valid_type=orm.Dict, required=False, help='Runs that failed, and why.')
         spec.exit_code(
             440,
             'ERROR_NO_TEMPERATURE_LEFT',
             message='{usable} of {temperatures} temperatures can be used, too few for an activation energy: {reason}',
         )
-        spec.exit_code(500, 'ERROR_TOO_MANY_FAILED', message='{failed} of {runs} runs failed: {reason}')
 
     @classmethod
     def get_builder_from_protocol(
@@ -176,63 +154,29 @@ class DiffusionSweepWorkChain(WorkChain):
         return builder
 
     @cached_property
-    def _plan(self) -> list[PlannedRun]:
+    def plan(self) -> list[PlannedRun]:
         """All runs. Made anew from the inputs after a restart, so that checkpoints stay small."""
         replicas = read_settings(self.inputs.settings.get_dict()).replicas
         return plan_runs(
             self.inputs.temperatures.get_list(), list(self.inputs.glasses), replicas, self.inputs.seed.value
         )
 
-    def setup(self) -> None:
-        """Begin with the hottest run."""
-        self.ctx.next, self.ctx.running, self.ctx.ended = 0, [], []
-        self.report(f'{len(self._plan)} runs at {len(self.inputs.temperatures.get_list())} temperatures')
-
-    def should_run(self) -> bool:
-        """Whether runs go on, or are left to be begun."""
-        return bool(self.ctx.running or self.ctx.next < len(self._plan))
-
-    def run_points(self) -> ToContext:
-        """Fill the room that there is, and wait for the oldest run; those that ended meanwhile make room with it."""
-        while self.ctx.next < len(self._plan) and len(self.ctx.running) < self.inputs.max_concurrent.value:
-            node = self.submit(DiffusionPointWorkChain, **self._inputs_of(self._plan[self.ctx.next]))
-            self.ctx.running.append((self.ctx.next, node.pk))
-            self.ctx.next += 1
-        return ToContext(oldest=orm.load_node(self.ctx.running[0][1]))
-
-    def _inputs_of(self, run: PlannedRun) -> AttributeDict:
+    def inputs_of(self, planned: PlannedRun) -> AttributeDict:
+        """Glass, temperature and seed of a run."""
         inputs = AttributeDict(self.exposed_inputs(DiffusionPointWorkChain))
-        inputs.configuration = self.inputs.glasses[run.glass]
-        inputs.temperature = orm.Float(run.temperature)
-        inputs.seed = orm.Int(run.seed)
-        inputs.metadata.update(call_link_label=run.label, label=run.label, description='')
+        inputs.configuration = self.inputs.glasses[planned.glass]
+        inputs.temperature = orm.Float(planned.temperature)
+        inputs.seed = orm.Int(planned.seed)
         return inputs
-
-    def inspect_points(self) -> None:
-        """Note which runs ended."""
-        oldest, still_running = self.ctx.pop('oldest'), []
-        for number, pk in self.ctx.running:
-            node = oldest if pk == oldest.pk else orm.load_node(pk)
-            if not node.is_sealed and pk != oldest.pk:
-                still_running.append((number, pk))
-                continue
-            self.ctx.ended.append((number, pk))
-            if not _is_result(node):
-                self.report(f'{self._plan[number].label} <{pk}> failed: {reason_of(node)}')
-        self.ctx.running = still_running
 
     def collect(self) -> None:
         """Hand out what every run left, and put all together."""
         counts = {name: elements_of(node) for name, node in self.inputs.glasses.items()}
         plan: dict[str, Any] = {}
         pieces: dict[str, orm.Data] = {}
-        failed: dict[str, Any] = {}
-        for number, pk in sorted(self.ctx.ended):
-            run, node = self._plan[number], orm.load_node(pk)
+        for run, node, reason in self.ended_runs():
             about = {'temperature': run.temperature, 'glass': run.glass, 'seed': run.seed, 'counts': counts[run.glass]}
-            if not _is_result(node):
-                reason = reason_of(node)
-                failed[run.label] = {'pk': pk, 'seed': run.seed, 'exit_status': node.exit_status, 'reason': reason}
+            if reason is not None:
                 about['reason'] = reason
             plan[run.label] = about
             for namespace, name in _NAMESPACES.items():
@@ -241,9 +185,6 @@ class DiffusionSweepWorkChain(WorkChain):
             for name in ('results', 'numbers', 'curves'):
                 if name in node.outputs:
                     pieces[f'{name}_{run.label}'] = node.outputs[name]
-        if failed:
-            self.out('ledger', orm.Dict(failed).store())
-        self.ctx.failed = {label: entry['reason'] for label, entry in failed.items()}
         found = summarise_sweep(orm.Dict({'runs': plan}), **pieces, metadata={'call_link_label': 'summarise'})
         for name, node in found.items():
             self.out(name, node)
@@ -251,18 +192,14 @@ class DiffusionSweepWorkChain(WorkChain):
 
     def results(self) -> ExitCode | None:
         """Say whether it makes an energy of activation."""
-        failed, warnings = self.ctx.failed, self.ctx.results['warnings']
-        if len(failed) > self.inputs.tolerated_failures.value * len(self._plan):
-            reason = '; '.join(f'{label}: {reason}' for label, reason in failed.items())
-            return self.exit_codes.ERROR_TOO_MANY_FAILED.format(failed=len(failed), runs=len(self._plan), reason=reason)
+        failure = self.too_many_failed()
+        if failure is not None:
+            return failure
         usable = n_usable(self.ctx.results.get_dict())
         if usable < _FEWEST_TEMPERATURES:
             return self.exit_codes.ERROR_NO_TEMPERATURE_LEFT.format(
-                usable=usable, temperatures=len(self.inputs.temperatures.get_list()), reason='; '.join(warnings)
+                usable=usable,
+                temperatures=len(self.inputs.temperatures.get_list()),
+                reason='; '.join(self.ctx.results['warnings']),
             )
         return None
-
-
-def _is_result(node: orm.ProcessNode) -> bool:
-    """Whether a run ended with what it was to tell, even if that is not what was hoped for."""
-    return bool(node.is_finished and node.exit_status in _NO_FAILURES)

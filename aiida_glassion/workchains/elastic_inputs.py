@@ -12,6 +12,7 @@ from aiida_glassion.kernels.mechanics import elastic_settings
 from aiida_glassion.kernels.mechanics.elastic_plan import equilibration, plan_jobs, relaxation
 from aiida_glassion.kernels.mechanics.elastic_settings import read_settings
 from aiida_glassion.workchains.diffusion_inputs import check_seed, elements_of
+from aiida_glassion.workchains.fan_out_inputs import check_room
 
 
 def check_settings(node: orm.Dict, _: Any) -> str | None:
@@ -59,12 +60,9 @@ def check_elastic(inputs: Any, _: Any) -> str | None:
         or check_temperatures(inputs['temperatures'], None)
         or check_seed(inputs['seed'], None)
     )
+    problem = problem or check_room(inputs)
     if problem:
         return problem
-    if inputs['max_concurrent'].value < 1:
-        return f'max_concurrent: {inputs["max_concurrent"].value} given, expected at least 1'
-    if not 0 <= inputs['tolerated_failures'].value <= 1:
-        return f'tolerated_failures: {inputs["tolerated_failures"].value} given, expected a fraction, 0 to 1'
     glasses = {f'glasses.{name}': node for name, node in dict(inputs.get('glasses') or {}).items()}
     if not glasses:
         return 'glasses: none given, expected at least one configuration of a glass, by a name'

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, while_
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_glassion.calculations.md import CONFIGURATIONS
 from aiida_glassion.data.frames import FramesData
@@ -18,8 +18,7 @@ from aiida_glassion.functions.mechanics_samples import replicate
 from aiida_glassion.kernels.mechanics.pull_plan import PlannedPull, plan_pulls, size_label
 from aiida_glassion.kernels.mechanics.pull_settings import FractureSettings, read_fracture
 from aiida_glassion.workchains import protocols
-from aiida_glassion.workchains.diffusion_inputs import check_seed
-from aiida_glassion.workchains.explore_record import reason_of
+from aiida_glassion.workchains.fan_out import FanOutWorkChain
 from aiida_glassion.workchains.fracture_inputs import (
     check_fracture,
     check_fracture_settings,
@@ -29,8 +28,6 @@ from aiida_glassion.workchains.fracture_inputs import (
 from aiida_glassion.workchains.fracture_pull import FracturePullWorkChain
 from aiida_glassion.workchains.label_inputs import fill
 
-_NO_FAILURES = (0, FracturePullWorkChain.exit_codes.ERROR_NOT_BROKEN.status)
-"""Ends of a pull that are results."""
 _SET_HERE = ('configuration', 'settings', 'axis', 'seed', 'regions')
 _NAMESPACES = {
     'reference': 'reference',
@@ -45,13 +42,17 @@ _ANALYSES = {'numbers': 'numbers', 'along': 'curves', 'maps': 'maps'}
 """Namespace of the study -> output of a pull's analysis."""
 
 
-class FractureWorkChain(WorkChain):
+class FractureWorkChain(FanOutWorkChain):
     """Pull samples apart along several axes, at several rates and sizes, with a notch and without.
 
     Tension gives Young's modulus, strength and work; with a notch the work on the ligament is G_c, and K_Ic follows
     with the modulus of the same sample. A pull that fails is written into the ledger and the others go on. Numbers are
     pooled by kind, rate and size, for they depend on all three.
     """
+
+    RUN = FracturePullWorkChain
+    RESULTS = (0, FracturePullWorkChain.exit_codes.ERROR_NOT_BROKEN.status)
+    RUNS = 'pulls'
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -96,32 +97,11 @@ class FractureWorkChain(WorkChain):
             help="Poisson's ratio for K_Ic; absent: of the tensions.",
             **convert,
         )
-        spec.input(
-            'seed',
-            valid_type=orm.Int,
-            validator=check_seed,
-            help='Seed of the study, 1 to 2147483647; every pull derives its own from it.',
-            **convert,
-        )
-        spec.input(
-            'max_concurrent',
-            valid_type=orm.Int,
-            default=lambda: orm.Int(2),
-            help='How many pulls go at the same time.',
-            **convert,
-        )
-        spec.input(
-            'tolerated_failures',
-            valid_type=orm.Float,
-            default=lambda: orm.Float(0.5),
-            help='Fraction of the pulls that may fail before the whole is a failure, 0 to 1.',
-            **convert,
-        )
         spec.inputs.validator = check_fracture
         spec.outline(
             cls.setup,
             cls.make_samples,
-            while_(cls.should_run)(cls.run_pulls, cls.inspect_pulls),
+            while_(cls.should_run)(cls.run_some, cls.inspect_some),
             cls.collect,
             cls.results,
         )
@@ -150,8 +130,6 @@ class FractureWorkChain(WorkChain):
             ('maps', orm.ArrayData, 'D²min Å², local strain and bonds of each atom; units in the attribute `units`.'),
         ):
             spec.output_namespace(name, dynamic=True, valid_type=kind, required=False, help=text)
-        spec.output('ledger', valid_type=orm.Dict, required=False, help='Pulls that failed, and why.')
-        spec.exit_code(500, 'ERROR_TOO_MANY_FAILED', message='{failed} of {pulls} pulls failed: {reason}')
 
     @classmethod
     def get_builder_from_protocol(
@@ -207,19 +185,15 @@ class FractureWorkChain(WorkChain):
         return read_fracture(self.inputs.settings.get_dict())
 
     @cached_property
-    def _plan(self) -> list[PlannedPull]:
+    def plan(self) -> list[PlannedPull]:
         """All pulls. Made anew from the inputs after a restart, so that checkpoints stay small."""
         return plan_pulls(self._settings, list(self.inputs.glasses), self.inputs.seed.value)
 
-    def setup(self) -> None:
-        """Begin with the first pull."""
-        self.ctx.next, self.ctx.running, self.ctx.ended, self.ctx.samples = 0, [], [], {}
-        self.report(f'{len(self._plan)} pulls of {len(self.inputs.glasses)} samples')
-
     def make_samples(self) -> None:
         """Repeat the samples where larger ones are wanted."""
+        self.ctx.samples = {}
         regions = self.inputs.regions if 'regions' in self.inputs else {}
-        for pull in self._plan:
+        for pull in self.plan:
             name = f'{pull.glass}_{size_label(pull.size)}'
             if pull.size == (1, 1, 1) or name in self.ctx.samples:
                 continue
@@ -239,59 +213,27 @@ class FractureWorkChain(WorkChain):
         found = {'configuration': self.inputs.glasses[pull.glass]}
         return found | ({'regions': regions[pull.glass]} if pull.glass in regions else {})
 
-    def should_run(self) -> bool:
-        """Whether pulls go on, or are left to be begun."""
-        return bool(self.ctx.running or self.ctx.next < len(self._plan))
-
-    def run_pulls(self) -> ToContext:
-        """Fill the room that there is, and wait for the oldest pull; those that ended meanwhile make room with it."""
-        while self.ctx.next < len(self._plan) and len(self.ctx.running) < self.inputs.max_concurrent.value:
-            node = self.submit(FracturePullWorkChain, **self._inputs_of(self._plan[self.ctx.next]))
-            self.ctx.running.append((self.ctx.next, node.pk))
-            self.ctx.next += 1
-        return ToContext(oldest=orm.load_node(self.ctx.running[0][1]))
-
-    def _inputs_of(self, pull: PlannedPull) -> AttributeDict:
+    def inputs_of(self, planned: PlannedPull) -> AttributeDict:
+        """Sample, settings, axis and seed of a pull."""
         inputs = AttributeDict(self.exposed_inputs(FracturePullWorkChain))
-        inputs.update(self._sample(pull))
-        inputs.settings = orm.Dict(self._settings.pull(pull.kind, pull.rate))
-        inputs.axis, inputs.seed = orm.Str(pull.axis), orm.Int(pull.seed)
-        inputs.metadata.update(call_link_label=pull.label, label=pull.label, description='')
+        inputs.update(self._sample(planned))
+        inputs.settings = orm.Dict(self._settings.pull(planned.kind, planned.rate))
+        inputs.axis, inputs.seed = orm.Str(planned.axis), orm.Int(planned.seed)
         return inputs
-
-    def inspect_pulls(self) -> None:
-        """Note which pulls ended."""
-        oldest, still_running = self.ctx.pop('oldest'), []
-        for number, pk in self.ctx.running:
-            node = oldest if pk == oldest.pk else orm.load_node(pk)
-            if not node.is_sealed and pk != oldest.pk:
-                still_running.append((number, pk))
-                continue
-            self.ctx.ended.append((number, pk))
-            if not _is_result(node):
-                self.report(f'{self._plan[number].label} <{pk}> failed: {reason_of(node)}')
-        self.ctx.running = still_running
 
     def collect(self) -> None:
         """Hand out what every pull left, and put all together."""
         pulls: dict[str, Any] = {}
         pieces: dict[str, orm.Data] = {}
-        failed: dict[str, Any] = {}
-        for number, pk in sorted(self.ctx.ended):
-            pull, node = self._plan[number], orm.load_node(pk)
+        for pull, node, reason in self.ended_runs():
             about = {'sample': pull.glass, 'size': list(pull.size)}
-            if not _is_result(node):
-                reason = reason_of(node)
-                failed[pull.label] = {'pk': pk, 'seed': pull.seed, 'exit_status': node.exit_status, 'reason': reason}
+            if reason is not None:
                 about['reason'] = reason
             pulls[pull.label] = about
             self._hand_out(pull.label, node)
             for name in ('results', 'curves'):
                 if name in node.outputs:
                     pieces[f'{name}_{pull.label}'] = node.outputs[name]
-        if failed:
-            self.out('ledger', orm.Dict(failed).store())
-        self.ctx.failed = {label: entry['reason'] for label, entry in failed.items()}
         given = {name: self.inputs[name].value for name in ('young', 'poisson') if name in self.inputs}
         plan = {'pulls': pulls, **given, 'plane': self._settings.plane, 'grid': self._grid}
         found = summarise_fracture(orm.Dict(plan), **pieces, metadata={'call_link_label': 'summarise'})
@@ -313,15 +255,4 @@ class FractureWorkChain(WorkChain):
 
     def results(self) -> ExitCode | None:
         """Say whether enough came out."""
-        failed = self.ctx.failed
-        if len(failed) > self.inputs.tolerated_failures.value * len(self._plan):
-            reason = '; '.join(f'{label}: {reason}' for label, reason in failed.items())
-            return self.exit_codes.ERROR_TOO_MANY_FAILED.format(
-                failed=len(failed), pulls=len(self._plan), reason=reason
-            )
-        return None
-
-
-def _is_result(node: orm.ProcessNode) -> bool:
-    """Whether a pull ended with what it was to tell, even if the sample held."""
-    return bool(node.is_finished and node.exit_status in _NO_FAILURES)
+        return self.too_many_failed()

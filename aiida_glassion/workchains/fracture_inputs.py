@@ -22,6 +22,7 @@ from aiida_glassion.kernels.mechanics.pull_settings import (
     read_pull,
 )
 from aiida_glassion.workchains.diffusion_inputs import check_seed
+from aiida_glassion.workchains.fan_out_inputs import check_room
 
 _NEUTRAL = 1e-5
 """e for an atom."""
@@ -113,12 +114,9 @@ def check_fracture(inputs: Any, _: Any) -> str | None:
     if any(name not in inputs for name in ('settings', 'md', 'seed')):
         return None
     problem = check_fracture_settings(inputs['settings'], None) or check_seed(inputs['seed'], None)
+    problem = problem or check_room(inputs)
     if problem:
         return problem
-    if inputs['max_concurrent'].value < 1:
-        return f'max_concurrent: {inputs["max_concurrent"].value} given, expected at least 1'
-    if not 0 <= inputs['tolerated_failures'].value <= 1:
-        return f'tolerated_failures: {inputs["tolerated_failures"].value} given, expected a fraction, 0 to 1'
     glasses = dict(inputs.get('glasses') or {})
     if not glasses:
         return 'glasses: none given, expected at least one configuration of a glass, by a name'

@@ -20,6 +20,7 @@ from aiida_glassion.kernels.build.initial_data import (
 )
 from aiida_glassion.kernels.build.perturb import repeats_for
 from aiida_glassion.label_engines import engines
+from aiida_glassion.workchains.fan_out_inputs import check_room
 
 AIMD_ENGINES = ('quantumespresso', 'vasp')
 RELAX_ENGINES = ('none', 'md', 'quantumespresso')
@@ -118,11 +119,7 @@ def _check_crystal(name: str, crystal: orm.Data, settings: Mapping[str, Any]) ->
 def _check_numbers(inputs: Any, settings: Mapping[str, Any]) -> str | None:
     if inputs['seed'].value < 0:
         return f'seed: {inputs["seed"].value} given, expected 0 or more'
-    if inputs['max_concurrent'].value < 1:
-        return f'max_concurrent: {inputs["max_concurrent"].value} given, expected at least 1'
-    if not 0 <= inputs['tolerated_failures'].value <= 1:
-        return f'tolerated_failures: {inputs["tolerated_failures"].value} given, expected a fraction, 0 to 1'
-    return None
+    return check_room(inputs)
 
 
 def _check_engines(inputs: Any, settings: Mapping[str, Any]) -> str | None:

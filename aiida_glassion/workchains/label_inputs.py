@@ -12,6 +12,7 @@ from aiida_glassion.kernels.dataset.gate import Limits
 from aiida_glassion.label_engines import engines
 from aiida_glassion.label_engines.engine import LabelEngine
 from aiida_glassion.workchains import protocols
+from aiida_glassion.workchains.fan_out_inputs import check_room
 
 
 def engine_called(name: str) -> type[LabelEngine]:
@@ -90,8 +91,4 @@ def check_inputs(inputs: Any, _: Any) -> str | None:
 
 
 def _check_numbers(inputs: Any) -> str | None:
-    if inputs['max_concurrent'].value < 1:
-        return f'max_concurrent: {inputs["max_concurrent"].value} given, expected at least 1'
-    if not 0 <= inputs['tolerated_failures'].value <= 1:
-        return f'tolerated_failures: {inputs["tolerated_failures"].value} given, expected a fraction, 0 to 1'
-    return None
+    return check_room(inputs)
