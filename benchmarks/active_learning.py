@@ -6,7 +6,9 @@ forces of both: at most an hour on two quiet cores. ``--small`` takes some minut
 
 ``--baseline`` runs the loop for a fixed number of iterations with a fixed number of labels in each, once with its own
 selection, once with a random one among the candidates (as DP-GEN's), once with a random one among all frames that were
-visited, from the same seeds, and tests all of them on the teacher's quench and on its hot melt.
+visited, from the same seeds, and tests all of them on the teacher's quench and on its hot melt. As the committees of a
+loop have been trained for different times, the same two nets are also trained anew on the data of each arm, all for
+the same number of batches.
 
 With ``--home`` everything is kept there, and what is done is not done again.
 """
@@ -84,6 +86,32 @@ def test_members(home: Home, codes: Codes, ground: Ground, loop: Any, tag: str) 
         nodes = home.run_all(builders)
         found[name] = force_errors({label.split()[-1]: node.outputs.parity for label, node in nodes.items()})
     return found
+
+
+def labelled_by(loop: Any) -> dict[str, Any]:
+    """All labelled frames of a loop, held-out ones too."""
+    held_out = {f'held_out_{name}': node for name, node in dict(loop.outputs.test_set).items()}
+    return {**dict(loop.outputs.datasets), **held_out}
+
+
+def test_alike(
+    home: Home, codes: Codes, ground: Ground, size: Size, datasets: Mapping[str, Any], seed: int, tag: str
+) -> dict[str, Any]:
+    """Errors of a committee trained from the beginning on some frames, for as long as on any others."""
+    from aiida_glassion.workchains.train import TrainWorkChain
+
+    steps = {'parameters': {'training': {'numb_steps': size.alike}}, 'split': {'validation_fraction': 0}}
+    builder = TrainWorkChain.get_builder_from_protocol(
+        codes.dp,
+        datasets,
+        'fast',
+        merged(size.training, steps),
+        seed=seed,
+        committee=size.committee,
+        test=ground.tests,
+        max_concurrent=2,
+    )
+    return test_members(home, codes, ground, home.need(f'{tag} alike', builder), f'{tag} alike')
 
 
 def course(loop: Any) -> list[dict[str, Any]]:
@@ -171,6 +199,9 @@ def baseline(home: Home, codes: Codes, ground: Ground, size: Size, seeds: tuple[
                 'iterations': course(loop),
                 'forces': test_members(home, codes, ground, loop, tag),
             }
+            found[arm][seed]['alike'] = test_alike(home, codes, ground, size, labelled_by(loop), seed, tag)
+        none = test_alike(home, codes, ground, size, {'start': ground.initial}, seed, f'no new labels {seed}')
+        found.setdefault('no new labels', {})[seed] = {'labels': 0, 'alike': none}
     return found
 
 

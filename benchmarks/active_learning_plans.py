@@ -23,6 +23,7 @@ class Size:
     :param committee: number of models.
     :param rounds: iterations of the baseline.
     :param labels: labels in each of them.
+    :param alike: batches from the beginning, for the data of each arm of the baseline.
     """
 
     problem: Problem
@@ -34,6 +35,7 @@ class Size:
     committee: int
     rounds: int
     labels: int
+    alike: int = 6000
     seeds: tuple[int, ...] = field(default=(1, 2, 3))
 
 

@@ -72,23 +72,31 @@ def force_table(forces: Mapping[str, Any]) -> list[str]:
 
 
 def baseline_table(arms: Mapping[str, Mapping[Any, Any]]) -> list[str]:
-    """Force error of every arm on each test set: mean over seeds of the members' mean, standard error over seeds."""
-    tests = list(next(iter(next(iter(arms.values())).values()))['forces'])
-    means = {
+    """Force errors of the last committees of each arm, and of nets trained alike on what it labelled."""
+    return [
+        *_arms_table('last committee', arms, 'forces'),
+        *_arms_table('trained alike', arms, 'alike'),
+    ]
+
+
+def _arms_table(title: str, arms: Mapping[str, Mapping[Any, Any]], kind: str) -> list[str]:
+    """Mean over seeds of the members' mean, standard error over seeds; ratios to the loop's own selection by seed."""
+    errors = {
         arm: {
-            test: [
-                np.mean([1e3 * entry['force_rmse'] for entry in run['forces'][test].values()]) for run in runs.values()
-            ]
-            for test in tests
+            test: [1e3 * np.mean([entry['force_rmse'] for entry in run[kind][test].values()]) for run in runs.values()]
+            for test in next(iter(runs.values()))[kind]
         }
         for arm, runs in arms.items()
+        if all(kind in run for run in runs.values())
     }
-    lines = ['', *rows(['selection', 'labels', *(f'force on {test}, meV/Å' for test in tests), 'over ours, by seed'])]
-    for arm, runs in arms.items():
-        labels = ', '.join(str(run['labels']) for run in runs.values())
-        cells = [_mean_error(means[arm][test]) for test in tests]
-        ratios = ['/'.join(f'{a / b:.2f}' for a, b in zip(means[arm][t], means['ours'][t], strict=True)) for t in tests]
-        lines.append(_row([arm, labels, *cells, ', '.join(ratios)]))
+    tests = list(errors['ours'])
+    heads = (f'force on {test}, meV/Å' for test in tests)
+    lines = ['', *rows([title, 'labels', *heads, 'over ours, by seed'])]
+    for arm, of_tests in errors.items():
+        labels = ', '.join(str(run['labels']) for run in arms[arm].values())
+        ratios = [np.divide(of_tests[test], errors['ours'][test]) for test in tests]
+        told = ', '.join('/'.join(f'{ratio:.2f}' for ratio in of_seeds) for of_seeds in ratios)
+        lines.append(_row([arm, labels, *(_mean_error(of_tests[test]) for test in tests), told]))
     return lines
 
 
