@@ -19,6 +19,7 @@ from aiida_glassion.report.active_learning_facts import (
 )
 from aiida_glassion.report.markup import Figure, Markup, element, html, named_figure, table
 from aiida_glassion.report.numbers import find_number, format_number, value_text
+from aiida_glassion.report.page_parts import missing, section, soft
 
 _COST_CAPTION = 'All iterations that were judged; of a loop that has ended also what came before and after them'
 
@@ -208,21 +209,3 @@ def cost_section(loop: Loop, figures: Figures) -> Markup:
 def percent(share: float) -> str:
     """Per cent with the digits that small shares need."""
     return f'{100 * share:.3g}' if share < 0.1 else f'{100 * share:.1f}'
-
-
-def section(name: str, heading: str, *parts: Any) -> Markup:
-    """A section with its heading.
-
-    :param name: to be linked to.
-    """
-    return element('section', element('h2', heading), *parts, id=name)
-
-
-def soft(words: str) -> Markup:
-    """A remark."""
-    return element('p', words, class_='soft')
-
-
-def missing(words: str) -> Markup:
-    """A sentence on what is not there."""
-    return element('p', words)

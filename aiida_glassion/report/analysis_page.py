@@ -13,6 +13,7 @@ from aiida_glassion.report.analysis_experiment import overlays
 from aiida_glassion.report.figures.curve import axis_label
 from aiida_glassion.report.markup import Figure, Markup, document, element, html, named_figure, table
 from aiida_glassion.report.numbers import Number, format_number
+from aiida_glassion.report.page_parts import head, navigation, section, soft, verdict
 
 _FIGURES = {
     'rdf': ('radial',),
@@ -74,22 +75,18 @@ def _is_of(name: str, base: str) -> bool:
 def _head(title: str, glasses: Sequence[Analysed], said: str) -> Markup:
     words = [f'{glass.formula}, {glass.n_frames} frame{"s" if glass.n_frames != 1 else ""}' for glass in glasses]
     text = ' · '.join([*dict.fromkeys(words), *([said] if said else [])])
-    return element('header', element('h1', title), element('p', text, class_='soft'))
+    return head(title, [text])
 
 
 def _verdict(glasses: Sequence[Analysed]) -> Markup:
     odd, failed = list(numbers.warnings(glasses)), list(numbers.failures(glasses))
     if failed:
-        text, kind = 'Not all could be analysed:', 'failed'
-    else:
-        text, kind = ('Analysed, with remarks:', 'warned') if odd else ('Analysed; nothing is odd.', 'ok')
-    listed = element('ul', *(element('li', line) for line in [*failed, *odd])) if odd or failed else ''
-    return element('section', element('p', text), listed, class_=f'verdict {kind}', aria_label='Verdict')
+        return verdict('failed', 'Not all could be analysed:', [*failed, *odd])
+    return verdict('ok', 'Analysed, with remarks:' if odd else 'Analysed; nothing is odd.', odd)
 
 
 def _navigation(kinds: Sequence[str]) -> Markup:
-    links = [*((kind, numbers.TITLES[kind]) for kind in kinds), ('making', 'How it was made'), ('data', 'Data')]
-    return element('nav', *(element('a', text, href=f'#{name}') for name, text in links), aria_label='On this page')
+    return navigation({kind: numbers.TITLES[kind] for kind in kinds} | {'making': 'How it was made', 'data': 'Data'})
 
 
 def _overview(title: str, glasses: Sequence[Analysed], figures: Mapping[str, Figure]) -> Markup:
@@ -111,22 +108,16 @@ def _experiment(title: str, glasses: Sequence[Analysed], figures: Mapping[str, F
             quantity = axis_label(overlay.calculated.y_name, overlay.calculated.y_unit)
             reach = f'{float(x[0]):.3g} to {float(x[-1]):.3g} {overlay.calculated.x_unit}'
             rows.append((glass.name, overlay.title, quantity, reach, agreement))
-    head = ('Trajectory', 'Measured', 'Compared as', 'Range', 'R_χ (%)')
+    names = ('Trajectory', 'Measured', 'Compared as', 'Range', 'R_χ (%)')
     note = 'R_χ depends on quantity and range: compare it only with one formed in the same way.'
-    return element(
-        'section',
-        element('h2', 'Against experiment'),
-        named_figure(title, figures, 'experiment'),
-        table(head, rows, numbers_from=4),
-        element('p', note, class_='soft'),
-        id='experiment',
-    )
+    shown = named_figure(title, figures, 'experiment')
+    return section('experiment', 'Against experiment', shown, table(names, rows, numbers_from=4), soft(note))
 
 
 def _kind(title: str, kind: str, glasses: Sequence[Analysed], figures: Sequence[Markup]) -> Markup:
     results = [glass.results.get(kind) for glass in glasses]
     if kind == 'checks':
-        return element('section', element('h2', numbers.TITLES[kind]), *figures, _checked(glasses), id=kind)
+        return section(kind, numbers.TITLES[kind], *figures, _checked(glasses))
     if len(glasses) == 1 and results[0] is not None:
         matrices, lines = numbers.compact_tables(results[0])
         rows = [(row.label, row.texts[0], row.unit) for row in lines]
@@ -136,11 +127,11 @@ def _kind(title: str, kind: str, glasses: Sequence[Analysed], figures: Sequence[
         body = Markup(''.join(tables))
     else:
         cells = [(row.label, row.unit, *row.texts) for row in numbers.compared_rows(results)]
-        head = ('Quantity', 'Unit', *(glass.name for glass in glasses))
-        body = table(head, cells, numbers_from=2) if cells else html('')
+        names = ('Quantity', 'Unit', *(glass.name for glass in glasses))
+        body = table(names, cells, numbers_from=2) if cells else html('')
     if len(body) > 12_000:
         body = element('details', element('summary', 'All numbers'), body)
-    return element('section', element('h2', numbers.TITLES[kind]), *figures, body, id=kind)
+    return section(kind, numbers.TITLES[kind], *figures, body)
 
 
 _VERDICTS = {'ok': ('✓ ', 'good'), 'warning': ('! ', 'wait'), 'skipped': ('– ', 'soft')}
@@ -150,8 +141,8 @@ def _checked(glasses: Sequence[Analysed]) -> Markup:
     """What the checks say."""
     lines = []
     for glass in glasses:
-        for verdict, said in numbers.verdicts(glass.results['checks']) if 'checks' in glass.results else ():
-            mark, kind = _VERDICTS[verdict]
+        for judged, said in numbers.verdicts(glass.results['checks']) if 'checks' in glass.results else ():
+            mark, kind = _VERDICTS[judged]
             whose = f'{glass.name}: ' if len(glasses) > 1 else ''
             lines.append(element('li', element('span', mark, class_=kind), whose, said))
     return element('ul', *lines, class_='marked')
@@ -168,9 +159,9 @@ def _making(glasses: Sequence[Analysed], request: Request) -> Markup:
     facts.append(('Frames', frames))
     rows = [(name, *(f'{glass.seconds.get(name, 0.0):.2f}' for glass in glasses)) for name in glasses[0].seconds]
     settings = json.dumps(_without_points(plain), indent=1, ensure_ascii=False)
-    return element(
-        'section',
-        element('h2', 'How it was made'),
+    return section(
+        'making',
+        'How it was made',
         table(('What', 'Value'), facts),
         element('details', element('summary', 'The whole request'), element('pre', element('code', settings))),
         element(
@@ -178,7 +169,6 @@ def _making(glasses: Sequence[Analysed], request: Request) -> Markup:
             element('summary', 'Seconds of each part'),
             table(('Part', *(glass.name for glass in glasses)), rows, numbers_from=1),
         ),
-        id='making',
     )
 
 
@@ -211,10 +201,5 @@ def _data(files: Sequence[str]) -> Markup:
         'numbers.csv has every number with its error; each folder of data holds numbers.json (with units and '
         'conventions), curves.npz and one CSV for each curve.'
     )
-    return element(
-        'section',
-        element('h2', 'Data'),
-        element('p', words),
-        element('ul', *(element('li', element('code', name)) for name in listed)),
-        id='data',
-    )
+    names = element('ul', *(element('li', element('code', name)) for name in listed))
+    return section('data', 'Data', element('p', words), names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,12 +9,31 @@ from aiida_glassion.report.elastic_figures import heading
 from aiida_glassion.report.elastic_node import ElasticStudy
 from aiida_glassion.report.figures.style import formula_text
 from aiida_glassion.report.folder import safe_name
-from aiida_glassion.report.markup import Figure, Markup, document, element, html, named_figure, table
+from aiida_glassion.report.markup import Figure, Markup, document, element, named_figure, table
 from aiida_glassion.report.numbers import Number, format_number
-from aiida_glassion.report.page import provenance_section
+from aiida_glassion.report.page_parts import (
+    data_section,
+    head,
+    ledger_section,
+    making_section,
+    missing,
+    navigation,
+    node_rows,
+    potential_facts,
+    provenance_section,
+    section,
+    setting_facts,
+    soft,
+    tiles,
+    verdict,
+)
 
 Figures = Mapping[str, Figure]
 _MOST_TILES = 6
+_LINKS = {
+    'numbers': 'Moduli', 'constants': 'Elastic constants', 'samples': 'Samples', 'making': 'How it was made',
+    'provenance': 'Provenance', 'data': 'Data',
+}  # fmt: skip
 _ABOUT = (
     'K from p(V) is −V dp/dV. Of the elastic constants: K, G, E and ν of Hill, the mean of Voigt’s upper and Reuss’ '
     'lower bound. At 0 K atoms are relaxed at each strain; at a temperature the constants are isothermal.'
@@ -31,15 +49,16 @@ def write_elastic_page(study: ElasticStudy, figures: Figures, provenance_svg: st
     """
     parts = [
         _head(study),
-        _verdict(study),
-        _navigation(),
+        verdict(study.state, verdict_of(study), study.results.get('warnings') or []),
+        tiles(_tiles(study)),
+        navigation(_LINKS),
         _numbers(study, figures),
         _tensors(study, figures),
         _samples(study, figures),
         _making(study),
         provenance_section(provenance_svg),
         _data(study, files),
-        _ledger(study),
+        ledger_section(study.ledger, 'Sample'),
     ]
     return document(formula_text(study.title), *[part for part in parts if part])
 
@@ -66,50 +85,30 @@ def verdict_of(study: ElasticStudy) -> str:
 
 
 def _head(study: ElasticStudy) -> Markup:
-    facts = [
+    facts = (
         f'protocol {study.settings["protocol"]}' if study.settings.get('protocol') else '',
         f'{len(study.samples)} sample{"s" * (len(study.samples) != 1)}',
         f'potential {study.potential["name"]}' if study.potential.get('name') else '',
         f'{study.started:%Y-%m-%d}',
         f'PK {study.pk}',
-    ]
-    note = element('p', study.description) if study.description else ''
-    text = ' · '.join(fact for fact in facts if fact)
-    return element('header', element('h1', formula_text(study.title)), element('p', text, class_='soft'), note)
+    )
+    return head(formula_text(study.title), facts, study.description)
 
 
-def _verdict(study: ElasticStudy) -> Markup:
-    warnings = study.results.get('warnings') or []
-    kind = {'ok': 'warned' if warnings else 'ok'}.get(study.state, study.state)
-    listed = element('ul', *(element('li', warning) for warning in warnings)) if warnings else ''
-    box = element('section', element('p', verdict_of(study)), listed, class_=f'verdict {kind}', aria_label='Verdict')
-    tiles: list[Markup] = []
+def _tiles(study: ElasticStudy) -> list[tuple[str, str]]:
+    """E of each group, or K where there is no more, of the first ones."""
+    chosen = []
     for group in study.groups:
-        value, words = group['bulk'], 'K from p(V)'
-        if group['moduli']:
-            value, words = group['moduli']['young'], 'E'
-        if value and len(tiles) < _MOST_TILES:
-            name = f'{words} of {heading(group)} (GPa)'
-            tiles.append(element('div', element('dt', name), element('dd', number_text(value))))
-    return Markup(box + (element('dl', *tiles, class_='tiles') if tiles else ''))
-
-
-def _navigation() -> Markup:
-    links = [
-        ('numbers', 'Moduli'), ('constants', 'Elastic constants'), ('samples', 'Samples'),
-        ('making', 'How it was made'), ('provenance', 'Provenance'), ('data', 'Data'),
-    ]  # fmt: skip
-    return element('nav', *(element('a', text, href=f'#{name}') for name, text in links), aria_label='On this page')
-
-
-def _section(name: str, title: str, *content: Any) -> Markup:
-    return element('section', element('h2', title), *content, id=name)
+        value, words = (group['moduli']['young'], 'E') if group['moduli'] else (group['bulk'], 'K from p(V)')
+        if value:
+            chosen.append((f'{words} of {heading(group)} (GPa)', number_text(value)))
+    return chosen[:_MOST_TILES]
 
 
 def _numbers(study: ElasticStudy, figures: Figures) -> Markup:
     if not study.groups:
-        return _section('numbers', 'Moduli', element('p', 'No sample has ended yet.'))
-    head = (
+        return section('numbers', 'Moduli', missing('No sample has ended yet.'))
+    names = (
         'Glass', 'T (K)', 'Samples', 'Atoms', 'Density (g/cm³)', 'K from p(V) (GPa)', 'K (GPa)', 'G (GPa)', 'E (GPa)',
         'ν',
     )  # fmt: skip
@@ -128,16 +127,15 @@ def _numbers(study: ElasticStudy, figures: Figures) -> Markup:
             )
         )
     caption = 'Mean ± standard error over the replicas; of one sample its own error, where it has one'
-    about = element('p', _ABOUT, class_='soft')
     shown = [named_figure(study.title, figures, name) for name in ('moduli', 'pressure')]
-    return _section('numbers', 'Moduli', table(head, rows, caption, numbers_from=1), about, *shown)
+    return section('numbers', 'Moduli', table(names, rows, caption, numbers_from=1), soft(_ABOUT), *shown)
 
 
 def _tensors(study: ElasticStudy, figures: Figures) -> Markup:
     groups = [group for group in study.groups if group['stiffness']]
     if not groups:
-        return _section('constants', 'Elastic constants', element('p', 'There are none.'))
-    head = (
+        return section('constants', 'Elastic constants', missing('There are none.'))
+    names = (
         'Glass', 'K Reuss, Voigt (GPa)', 'G Reuss, Voigt (GPa)', 'Not isotropic (%)', 'Aᵁ', 'χ²',
         'Smallest eigenvalue (GPa)', 'C_ij − C_ji (GPa)',
     )  # fmt: skip
@@ -165,13 +163,12 @@ def _tensors(study: ElasticStudy, figures: Figures) -> Markup:
         'of the errors; about 1: isotropic as far as one can tell. A positive smallest eigenvalue means stable. The '
         'last column is what the two sides of the diagonal differed by before they were averaged.'
     )
-    about = element('p', words, class_='soft')
     shown = named_figure(study.title, figures, 'constants')
-    return _section('constants', 'Elastic constants', shown, table(head, rows, numbers_from=1), about)
+    return section('constants', 'Elastic constants', shown, table(names, rows, numbers_from=1), soft(words))
 
 
 def _samples(study: ElasticStudy, figures: Figures) -> Markup:
-    head = (
+    names = (
         'Sample', 'Atoms', 'Density (g/cm³)', 'Largest stress left (GPa)', 'K from p(V) (GPa)', 'E (GPa)',
         'Back at no strain', 'Ended',
     )  # fmt: skip
@@ -199,7 +196,7 @@ def _samples(study: ElasticStudy, figures: Figures) -> Markup:
             shown.append(
                 element('details', element('summary', figures[name][0]), named_figure(study.title, figures, name))
             )
-    return _section('samples', 'Samples', table(head, rows, numbers_from=1), *shown)
+    return section('samples', 'Samples', table(names, rows, numbers_from=1), *shown)
 
 
 def _came_back(record: Mapping[str, Any]) -> str:
@@ -212,77 +209,26 @@ def _came_back(record: Mapping[str, Any]) -> str:
 
 
 def _making(study: ElasticStudy) -> Markup:
-    potential, settings = study.potential, study.settings
-    facts: list[Sequence[Any]] = []
-    if potential:
-        facts += [
-            ('Potential', f'{potential.get("name")} ({potential.get("kind")}), PK {potential.get("pk")}'),
-            ('Citation of the potential', potential.get('citation') or 'none given'),
-        ]
-    facts += [(f'Glass {label}', f'PK {pk}') for label, (pk, _) in study.glasses.items()]
-    facts += [(words, _value(settings[key])) for key, words in _SETTINGS if settings.get(key) is not None]
-    facts.append(('Seed', '–' if study.seed is None else study.seed))
-    facts += list(study.software.items())
-    return _section(
-        'making',
-        'How it was made',
-        table(('What', 'Value'), facts),
-        element(
-            'details',
-            element('summary', 'All settings of the protocol'),
-            element('pre', element('code', json.dumps(settings, indent=1, ensure_ascii=False))),
-        ),
-    )
+    glasses = [(f'Glass {label}', f'PK {pk}') for label, (pk, _) in study.glasses.items()]
+    facts = [*potential_facts(study.potential), *glasses, *setting_facts(study.settings, _SETTINGS)]
+    units = 'Temperatures K, durations ps, pressures GPa, timestep fs, strains as fractions.'
+    return making_section(facts, study.seed, study.software, study.settings, units)
 
 
-_SETTINGS = (
-    ('methods', 'What was found'),
-    ('strains', 'Strains of the elastic constants, each as plus and minus'),
-    ('volume_strains', 'Changes of volume, each as plus and minus'),
-    ('pressure', 'Pressure at no strain (GPa)'),
-    ('coupling', 'What of the cell followed it before'),
-    ('relax', 'At 0 K (K, ps, eV/Å)'),
-    ('equilibrate', 'At a temperature: equilibrated for (ps)'),
-    ('settle', 'after each strain (ps)'),
-    ('sample', 'stress averaged over (ps)'),
-    ('timestep', 'Timestep (fs)'),
-)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ', '.join(f'{key.replace("_", " ")} {_value(entry)}' for key, entry in value.items())
-    if isinstance(value, list):
-        return ', '.join(_value(entry) for entry in value)
-    return f'{value:g}' if isinstance(value, float) else str(value)
+_SETTINGS = {
+    'methods': 'What was found',
+    'strains': 'Strains of the elastic constants, each as plus and minus',
+    'volume_strains': 'Changes of volume, each as plus and minus',
+    'pressure': 'Pressure at no strain (GPa)',
+    'coupling': 'What of the cell followed it before',
+    'relax': 'At 0 K (K, ps, eV/Å)',
+    'equilibrate': 'At a temperature: equilibrated for (ps)',
+    'settle': 'after each strain (ps)',
+    'sample': 'stress averaged over (ps)',
+    'timestep': 'Timestep (fs)',
+}
 
 
 def _data(study: ElasticStudy, files: Sequence[str]) -> Markup:
-    commands = (
-        f'glassion archive {study.uuid} elastic.aiida   # the whole study, one file\n'
-        f'{f"glassion report {study.uuid[:8]} report/":<68}# this page again'
-    )
-    rows = [('the run', study.pk, element('code', study.uuid))]
-    rows += [(name, pk, element('code', uuid)) for name, (pk, uuid) in study.nodes.items()]
-    rows += [(f'glass {label}', pk, element('code', uuid)) for label, (pk, uuid) in study.glasses.items()]
-    listed = element('ul', *(element('li', element('code', name)) for name in files)) if files else ''
-    return _section(
-        'data',
-        'How to get the data',
-        element('pre', element('code', commands)),
-        element('p', 'PKs change when an archive is imported, UUIDs never do.', class_='soft'),
-        table(('Node', 'PK', 'UUID'), rows),
-        element('h3', 'Files beside this page') if files else '',
-        listed,
-    )
-
-
-def _ledger(study: ElasticStudy) -> Markup:
-    if not study.ledger:
-        return html('')
-    rows = [
-        (name, *(str(entry.get(key, '–')) for key in ('pk', 'exit_status', 'reason')))
-        for name, entry in study.ledger.items()
-        if isinstance(entry, Mapping)
-    ]
-    return _section('ledger', 'Ledger of failures', table(('Sample', 'PK', 'Exit code', 'Why'), rows))
+    rows = node_rows({'the run': (study.pk, study.uuid), **study.nodes}) + node_rows(study.glasses, 'glass ')
+    return data_section(study.uuid, 'elastic.aiida', rows, files)

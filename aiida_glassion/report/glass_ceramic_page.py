@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida_glassion.report.glass_ceramic import Ceramic
 from aiida_glassion.report.markup import Figure, Markup, document, element, html, named_figure, table
-from aiida_glassion.report.page import provenance_section
+from aiida_glassion.report.page_parts import (
+    data_section,
+    head,
+    making_section,
+    navigation,
+    node_rows,
+    potential_facts,
+    provenance_section,
+    section,
+    setting_facts,
+    soft,
+    tiles,
+    verdict,
+)
 
 Figures = Mapping[str, Figure]
 PROFILES = {'disorder': 'Degree of disorder F', 'order': 'Local order', 'mass_density': 'Density (g/cm³)'}
+_LINKS = {
+    'crystal': 'The crystal', 'interface': 'The interface', 'regions': 'Regions', 'making': 'How it was made',
+    'provenance': 'Provenance', 'data': 'Data',
+}  # fmt: skip
+_SETTINGS = {
+    'hot_temperature': 'Glass around the frozen crystal (K)',
+    'room_temperature': 'Then (K)',
+    'timestep': 'Timestep (fs)',
+    'pressure': 'Pressure (GPa)',
+}
 LABELS = {
     'by_place': 'By place, as built',
     'by_order_built': 'By order, as built',
@@ -27,16 +49,17 @@ def write_ceramic_page(ceramic: Ceramic, figures: Figures, provenance_svg: str, 
     :param provenance_svg: the provenance picture.
     :param files: names of the files that lie beside the page.
     """
-    parts = [_head(ceramic), _verdict(ceramic)]
+    remarks = ceramic.results.get('warnings') or []
+    parts = [_head(ceramic), verdict(ceramic.state, verdict_of(ceramic), remarks), tiles(_tiles(ceramic))]
     if ceramic.results:
         parts += [
-            _navigation(),
+            navigation(_LINKS),
             _crystal(ceramic, figures),
             _interface(ceramic, figures),
             _regions(ceramic, figures),
         ]
     parts += [_making(ceramic), provenance_section(provenance_svg), _data(ceramic, files)]
-    return document(ceramic.title, *parts)
+    return document(ceramic.title, *[part for part in parts if part])
 
 
 def verdict_of(ceramic: Ceramic) -> str:
@@ -55,34 +78,20 @@ def verdict_of(ceramic: Ceramic) -> str:
 
 def _head(ceramic: Ceramic) -> Markup:
     counts = ceramic.results.get('counts') or {}
-    text = ' · '.join(
-        part
-        for part in (
-            f'protocol {ceramic.settings["protocol"]}' if ceramic.settings.get('protocol') else '',
-            f'{sum(counts.values())} atoms' if counts else '',
-            f'potential {ceramic.potential["name"]}' if ceramic.potential.get('name') else '',
-            f'{ceramic.started:%Y-%m-%d}',
-            f'PK {ceramic.pk}',
-        )
-        if part
+    facts = (
+        f'protocol {ceramic.settings["protocol"]}' if ceramic.settings.get('protocol') else '',
+        f'{sum(counts.values())} atoms' if counts else '',
+        f'potential {ceramic.potential["name"]}' if ceramic.potential.get('name') else '',
+        f'{ceramic.started:%Y-%m-%d}',
+        f'PK {ceramic.pk}',
     )
-    note = element('p', ceramic.description) if ceramic.description else ''
-    return element('header', element('h1', ceramic.title), element('p', text, class_='soft'), note)
+    return head(ceramic.title, facts, ceramic.description)
 
 
-def _verdict(ceramic: Ceramic) -> Markup:
-    warnings = ceramic.results.get('warnings') or []
-    kind = {'ok': 'warned' if warnings else 'ok'}.get(ceramic.state, ceramic.state)
-    listed = element('ul', *(element('li', warning) for warning in warnings)) if warnings else ''
-    said = element('p', verdict_of(ceramic))
-    box = element('section', said, listed, class_=f'verdict {kind}', aria_label='Verdict')
-    return Markup(box + _tiles(ceramic))
-
-
-def _tiles(ceramic: Ceramic) -> Markup:
+def _tiles(ceramic: Ceramic) -> list[tuple[str, str]]:
     results = ceramic.results
     if not results:
-        return html('')
+        return []
     fraction, density = results['fraction'], results['density']
     chosen = [
         ('Crystal wanted (% of the volume)', percent(fraction['wanted'])),
@@ -93,8 +102,7 @@ def _tiles(ceramic: Ceramic) -> Markup:
         if name in results['interface']:
             chosen.append((words, width_text(results['interface'][name])))
     chosen.append(('Density after healing (g/cm³)', number(density['healed'], 3)))
-    tiles = [element('div', element('dt', words), element('dd', text)) for words, text in chosen if text != '–']
-    return element('dl', *tiles, class_='tiles')
+    return [(words, text) for words, text in chosen if text != '–']
 
 
 def percent(value: float | None) -> str:
@@ -115,36 +123,22 @@ def width_text(found: Mapping[str, Any]) -> str:
     return f'{"≤ " if found["at_most"] else ""}{found["width"]:.1f}{error}'
 
 
-def _navigation() -> Markup:
-    links = [
-        ('crystal', 'The crystal'), ('interface', 'The interface'), ('regions', 'Regions'),
-        ('making', 'How it was made'), ('provenance', 'Provenance'), ('data', 'Data'),
-    ]  # fmt: skip
-    return element('nav', *(element('a', text, href=f'#{name}') for name, text in links), aria_label='On this page')
-
-
-def _section(name: str, title: str, *content: Any) -> Markup:
-    return element('section', element('h2', title), *content, id=name)
-
-
 def _crystal(ceramic: Ceramic, figures: Figures) -> Markup:
     results = ceramic.results
     glass = results['order_of_glass']
-    head = (
+    names = (
         'Grain', 'Shape', 'Atoms', 'Order built', 'Order now', 'Kept (%)', 'In place (%)', 'Moved (Å)', 'Drift (Å)',
         'Verdict',
     )  # fmt: skip
     rows = []
     for index, grain in enumerate(results['grains']):
         lost = grain.get('lost')
-        verdict = (
-            html('not healed') if lost is None else element('span', *_MARKS[bool(lost)][:1], class_=_MARKS[lost][1])
-        )
+        said = html('not healed') if lost is None else element('span', *_MARKS[bool(lost)][:1], class_=_MARKS[lost][1])
         rows.append(
             (
                 str(index), grain['shape'].replace('slit', 'slab'), grain['n_atoms'],
                 number(grain.get('order_built')), number(grain.get('order_healed')), percent(grain.get('kept')),
-                percent(grain.get('in_place')), number(grain.get('displacement')), number(grain.get('drift')), verdict,
+                percent(grain.get('in_place')), number(grain.get('displacement')), number(grain.get('drift')), said,
             )
         )  # fmt: skip
     caption = f'Local order of the glass: {number(glass["built"])} as built, {number(glass["healed"])} now'
@@ -152,12 +146,12 @@ def _crystal(ceramic: Ceramic, figures: Figures) -> Markup:
         'Kept: local order of the formers of a grain above that of the glass, now over as built; '
         f'below {100 * results["least_kept"]:g} % a grain is lost. In place: within 1 Å of where the lattice puts it.'
     )
-    return _section(
+    return section(
         'crystal',
         'The crystal',
         named_figure(ceramic.title, figures, 'slice'),
-        table(head, rows, caption, numbers_from=2),
-        element('p', words, class_='soft'),
+        table(names, rows, caption, numbers_from=2),
+        soft(words),
         _fit(results),
     )
 
@@ -172,10 +166,7 @@ def _fit(results: Mapping[str, Any]) -> Markup:
         ('Atoms of the glass within the grains', results['n_inside']),
         ('too near to the crystal', results['n_overlapping']),
         ('to keep the numbers whole', results['n_also_removed']),
-        (
-            'What holds exactly',
-            _EXACT[results['exact']],
-        ),
+        ('What holds exactly', _EXACT[results['exact']]),
     ]
     match = results['match']
     if match:
@@ -205,12 +196,12 @@ def _interface(ceramic: Ceramic, figures: Figures) -> Markup:
         )
         for name, found in ceramic.results['interface'].items()
     ]  # fmt: skip
-    head = ('By', 'Width, 10–90 % (Å)', 'Middle (Å)', 'Crystal', 'Glass', '')
-    return _section(
+    names = ('By', 'Width, 10–90 % (Å)', 'Middle (Å)', 'Crystal', 'Glass', '')
+    return section(
         'interface',
         'The interface',
         named_figure(ceramic.title, figures, 'profiles'),
-        table(head, rows, 'A smooth step, tanh, fitted to each profile over the distance from the surface'),
+        table(names, rows, 'A smooth step, tanh, fitted to each profile over the distance from the surface'),
         named_figure(ceramic.title, figures, 'disorder_normal'),
     )
 
@@ -223,59 +214,22 @@ def _regions(ceramic: Ceramic, figures: Figures) -> Markup:
         'By order: three quarters of the formers around an atom have surroundings that are repeated nearby in the same '
         'orientation (crystal), at most a quarter (glass), or a share between (interface).'
     )
-    return _section(
+    return section(
         'regions',
         'Regions',
         table(('Label', 'Glass', 'Interface', 'Crystal'), rows, 'Atoms', numbers_from=1),
-        element('p', words, class_='soft'),
+        soft(words),
         named_figure(ceramic.title, figures, 'order'),
     )
 
 
 def _making(ceramic: Ceramic) -> Markup:
-    potential = ceramic.potential
-    facts: list[Sequence[Any]] = [(f'The {name}', f'PK {pk}') for name, (pk, _) in ceramic.inputs.items()]
-    if potential:
-        facts += [
-            ('Potential', f'{potential.get("name")} ({potential.get("kind")}), PK {potential.get("pk")}'),
-            ('Citation of the potential', potential.get('citation') or 'none given'),
-        ]
-    settings = ceramic.settings
-    facts += [
-        (words, f'{settings[key]:g}')
-        for key, words in (
-            ('hot_temperature', 'Glass around the frozen crystal (K)'),
-            ('room_temperature', 'Then (K)'),
-            ('timestep', 'Timestep (fs)'),
-            ('pressure', 'Pressure (GPa)'),
-        )
-        if key in settings
-    ]
-    facts += [('Seed', '–' if ceramic.seed is None else ceramic.seed), *ceramic.software.items()]
-    content = json.dumps(settings, indent=1, ensure_ascii=False)
-    return _section(
-        'making',
-        'How it was made',
-        table(('What', 'Value'), facts),
-        element('details', element('summary', 'All settings'), element('pre', element('code', content))),
-    )
+    given = [(f'The {name}', f'PK {pk}') for name, (pk, _) in ceramic.inputs.items()]
+    facts = [*given, *potential_facts(ceramic.potential), *setting_facts(ceramic.settings, _SETTINGS)]
+    units = 'Lengths Å, temperatures K, times ps, pressures GPa, timestep fs.'
+    return making_section(facts, ceramic.seed, ceramic.software, ceramic.settings, units)
 
 
 def _data(ceramic: Ceramic, files: Sequence[str]) -> Markup:
-    commands = (
-        f'glassion archive {ceramic.uuid} ceramic.aiida # the whole study, one file\n'
-        f'{"verdi archive import ceramic.aiida":<66}# anybody, into any profile\n'
-        f'{f"glassion report {ceramic.uuid[:8]} report/":<66}# this page again'
-    )
-    rows = [('the glass-ceramic', ceramic.pk, element('code', ceramic.uuid))]
-    rows += [(name, pk, element('code', uuid)) for name, (pk, uuid) in ceramic.nodes.items()]
-    listed = element('ul', *(element('li', element('code', name)) for name in files)) if files else ''
-    return _section(
-        'data',
-        'How to get the data',
-        element('pre', element('code', commands)),
-        element('p', 'PKs change when an archive is imported, UUIDs never do.', class_='soft'),
-        table(('Node', 'PK', 'UUID'), rows),
-        element('h3', 'Files beside this page') if files else '',
-        listed,
-    )
+    rows = node_rows({'the glass-ceramic': (ceramic.pk, ceramic.uuid), **ceramic.nodes})
+    return data_section(ceramic.uuid, 'ceramic.aiida', rows, files)

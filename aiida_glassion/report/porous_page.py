@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,21 @@ from aiida_glassion.kernels.transport.sweep import formula_of
 from aiida_glassion.report.figures.style import formula_text
 from aiida_glassion.report.markup import Figure, Markup, document, element, html, named_figure, table
 from aiida_glassion.report.numbers import format_number, read_number
-from aiida_glassion.report.page import provenance_section
+from aiida_glassion.report.page_parts import (
+    data_section,
+    head,
+    making_section,
+    missing,
+    navigation,
+    node_rows,
+    potential_facts,
+    provenance_section,
+    section,
+    setting_facts,
+    soft,
+    tiles,
+    verdict,
+)
 from aiida_glassion.report.porous import STATES, Porous
 
 Figures = Mapping[str, Figure]
@@ -31,6 +44,14 @@ ROWS = (
 )
 """Numbers of each state: key, name, unit, factor."""
 _MOST_CHOSEN = 40
+_LINKS = {
+    'pores': 'Pores',
+    'space': 'Empty space',
+    'cut': 'What was cut',
+    'making': 'How it was made',
+    'provenance': 'Provenance',
+    'data': 'Data',
+}
 
 
 def write_porous_page(porous: Porous, figures: Figures, provenance_svg: str, files: Sequence[str] = ()) -> str:
@@ -43,8 +64,9 @@ def write_porous_page(porous: Porous, figures: Figures, provenance_svg: str, fil
     """
     parts = [
         _head(porous),
-        _verdict(porous),
-        _navigation(),
+        verdict(porous.state, porous.verdict, porous.warnings, bool(porous.warnings or porous.closed.get('closed'))),
+        tiles(_tiles(porous)),
+        navigation(_LINKS),
         _pores(porous, figures),
         _space(porous, figures),
         _cut(porous),
@@ -57,28 +79,14 @@ def write_porous_page(porous: Porous, figures: Figures, provenance_svg: str, fil
 
 def _head(porous: Porous) -> Markup:
     shapes = [shape_from_dict(entry) for entry in porous.results.get('pores') or []]
-    text = ' · '.join(
-        part
-        for part in (
-            pores_in_words(shapes) if shapes else '',
-            f'protocol {porous.settings["protocol"]}' if porous.settings.get('protocol') else '',
-            f'potential {porous.potential["name"]}' if porous.potential.get('name') else '',
-            f'{porous.started:%Y-%m-%d}',
-            f'PK {porous.pk}',
-        )
-        if part
+    facts = (
+        pores_in_words(shapes) if shapes else '',
+        f'protocol {porous.settings["protocol"]}' if porous.settings.get('protocol') else '',
+        f'potential {porous.potential["name"]}' if porous.potential.get('name') else '',
+        f'{porous.started:%Y-%m-%d}',
+        f'PK {porous.pk}',
     )
-    note = element('p', porous.description) if porous.description else ''
-    return element('header', element('h1', formula_text(porous.title)), element('p', text, class_='soft'), note)
-
-
-def _verdict(porous: Porous) -> Markup:
-    warnings = porous.warnings
-    kind = 'warned' if porous.state == 'ok' and (warnings or porous.closed.get('closed')) else porous.state
-    listed = element('ul', *(element('li', warning) for warning in warnings)) if warnings else ''
-    box = element('section', element('p', porous.verdict), listed, class_=f'verdict {kind}', aria_label='Verdict')
-    tiles = [element('div', element('dt', words), element('dd', text)) for words, text in _tiles(porous)]
-    return Markup(box + (element('dl', *tiles, class_='tiles') if tiles else ''))
+    return head(formula_text(porous.title), facts, porous.description)
 
 
 def _tiles(porous: Porous) -> Iterator[tuple[str, str]]:
@@ -98,22 +106,6 @@ def _tiles(porous: Porous) -> Iterator[tuple[str, str]]:
         yield 'Largest sphere in the pore (Å)', f'{largest["carved"]:.2f} → {largest["relaxed"]:.2f}'
 
 
-def _navigation() -> Markup:
-    links = (
-        ('pores', 'Pores'),
-        ('space', 'Empty space'),
-        ('cut', 'What was cut'),
-        ('making', 'How it was made'),
-        ('provenance', 'Provenance'),
-        ('data', 'Data'),
-    )
-    return element('nav', *(element('a', text, href=f'#{name}') for name, text in links), aria_label='On this page')
-
-
-def _section(name: str, title: str, *content: Any) -> Markup:
-    return element('section', element('h2', title), *content, id=name)
-
-
 def _pores(porous: Porous, figures: Figures) -> Markup:
     parts: list[Any] = [named_figure(porous.title, figures, 'slices')]
     closed = porous.closed
@@ -129,18 +121,13 @@ def _pores(porous: Porous, figures: Figures) -> Markup:
             )
             for number, (shape, pore) in enumerate(zip(porous.results['pores'], closed['pores'], strict=True), 1)
         ]
-        head = ('Pore', 'Centre (fractions)', 'Largest sphere as cut (Å)', 'Relaxed (Å)', 'Kept (%)', 'It is')
-        parts.append(table(head, rows, 'Largest sphere between the atoms in each pore', 2))
-        parts.append(
-            element(
-                'p',
-                f'A pore is {closed["rule"]}. Largest sphere in the glass without pores: {closed["dense"]:.2f} Å.',
-                class_='soft',
-            )
-        )
+        names = ('Pore', 'Centre (fractions)', 'Largest sphere as cut (Å)', 'Relaxed (Å)', 'Kept (%)', 'It is')
+        parts.append(table(names, rows, 'Largest sphere between the atoms in each pore', 2))
+        words = f'A pore is {closed["rule"]}. Largest sphere in the glass without pores: {closed["dense"]:.2f} Å.'
+        parts.append(soft(words))
     elif not porous.results:
-        parts.append(element('p', 'Nothing has been cut yet.'))
-    return _section('pores', 'Pores', *parts)
+        parts.append(missing('Nothing has been cut yet.'))
+    return section('pores', 'Pores', *parts)
 
 
 def _space(porous: Porous, figures: Figures) -> Markup:
@@ -153,15 +140,10 @@ def _space(porous: Porous, figures: Figures) -> Markup:
         ]
         parts.append(table(('Quantity', *(STATES[name] for name in states)), rows, numbers_from=1))
         voids = porous.settings.get('voids') or {}
-        parts.append(
-            element(
-                'p',
-                f'Atoms with their van der Waals radii; the probe has a radius of {voids.get("probe", 0):g} Å.',
-                class_='soft',
-            )
-        )
+        words = f'Atoms with their van der Waals radii; the probe has a radius of {voids.get("probe", 0):g} Å.'
+        parts.append(soft(words))
     parts += [named_figure(porous.title, figures, name) for name in ('pore_sizes', 'density')]
-    return _section('space', 'Empty space and density', *(parts or [element('p', 'Nothing has been measured yet.')]))
+    return section('space', 'Empty space and density', *(parts or [missing('Nothing has been measured yet.')]))
 
 
 def _number(value: Any, factor: float) -> str:
@@ -189,7 +171,7 @@ def _cut(porous: Porous) -> Markup:
         for entry in porous.results.get(name) or []
     ]
     more = f'; the first {_MOST_CHOSEN} of {len(chosen)}, all in chosen.csv' if len(chosen) > _MOST_CHOSEN else ''
-    return _section(
+    return section(
         'cut',
         'What was cut',
         element('p', f'{carving["n_inside"]} atoms lay within the pores. {kept}'),
@@ -206,62 +188,25 @@ def _cut(porous: Porous) -> Markup:
 
 
 def _making(porous: Porous) -> Markup:
-    potential, settings = porous.potential, porous.settings
-    facts: list[Sequence[Any]] = []
-    if potential:
-        facts += [
-            ('Potential', f'{potential.get("name")} ({potential.get("kind")}), PK {potential.get("pk")}'),
-            ('Citation of the potential', potential.get('citation') or 'none given'),
-        ]
-    facts += [(words, _plain(settings[key])) for key, words in _SETTINGS if settings.get(key) is not None]
-    facts.append(('Seed', '–' if porous.seed is None else porous.seed))
-    facts += list(porous.software.items())
-    text = json.dumps(settings, indent=1, ensure_ascii=False)
-    return _section(
-        'making',
-        'How it was made',
-        table(('What', 'Value'), facts),
-        element('p', 'Lengths Å, temperatures K, times ps, pressures GPa, timestep fs.', class_='soft'),
-        element('details', element('summary', 'All settings of the protocol'), element('pre', element('code', text))),
-    )
+    facts = [*potential_facts(porous.potential), *setting_facts(porous.settings, _SETTINGS)]
+    units = 'Lengths Å, temperatures K, times ps, pressures GPa, timestep fs.'
+    return making_section(facts, porous.seed, porous.software, porous.settings, units)
 
 
-_SETTINGS = (
-    ('exact', 'What must hold after the cut'),
-    ('shell', 'Atoms up to so far from the surface count as equally near (Å)'),
-    ('keep_clusters', 'Anion clusters stay whole'),
-    ('temperature', 'Temperature (K)'),
-    ('pressure', 'Pressure (GPa)'),
-    ('coupling', 'Which lengths of the cell follow it'),
-    ('timestep', 'Timestep (fs)'),
-    ('relax', 'Relaxation'),
-    ('closed_below', 'A pore is closed below this share of its width'),
-)
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return '; '.join(_plain(entry) for entry in value)
-    if isinstance(value, Mapping):
-        return ', '.join(f'{key} {_plain(entry)}' for key, entry in value.items())
-    return f'{value:g}' if isinstance(value, float) else str(value)
+_SETTINGS = {
+    'exact': 'What must hold after the cut',
+    'shell': 'Atoms up to so far from the surface count as equally near (Å)',
+    'keep_clusters': 'Anion clusters stay whole',
+    'temperature': 'Temperature (K)',
+    'pressure': 'Pressure (GPa)',
+    'coupling': 'Which lengths of the cell follow it',
+    'timestep': 'Timestep (fs)',
+    'relax': 'Relaxation',
+    'closed_below': 'A pore is closed below this share of its width',
+}
 
 
 def _data(porous: Porous, files: Sequence[str]) -> Markup:
-    commands = (
-        f'glassion archive {porous.uuid} porous.aiida   # the whole study, one file\n'
-        f'glassion report {porous.uuid[:8]} report/   # this page again\n'
-        f'glassion launch diffusion-sweep {porous.pk} …   # ions in it; as well elastic, fracture'
-    )
-    rows = [('the porous glass', porous.pk, element('code', porous.uuid))]
-    rows += [(name, pk, element('code', uuid)) for name, (pk, uuid) in porous.nodes.items()]
-    listed = element('ul', *(element('li', element('code', name)) for name in files)) if files else ''
-    return _section(
-        'data',
-        'How to get the data',
-        element('pre', element('code', commands)),
-        element('p', 'PKs change when an archive is imported, UUIDs never do.', class_='soft'),
-        table(('Node', 'PK', 'UUID'), rows),
-        element('h3', 'Files beside this page') if files else '',
-        listed,
-    )
+    rows = node_rows({'the porous glass': (porous.pk, porous.uuid), **porous.nodes})
+    then = {f'glassion launch diffusion-sweep {porous.pk} …': 'ions in it; as well elastic, fracture'}
+    return data_section(porous.uuid, 'porous.aiida', rows, files, then)

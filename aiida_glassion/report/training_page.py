@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida_glassion.report.markup import Figure, Markup, document, element, html, named_figure, table
 from aiida_glassion.report.numbers import Number, find_number, format_number
-from aiida_glassion.report.page import STATES, provenance_section
+from aiida_glassion.report.page_parts import (
+    STATES,
+    data_section,
+    head,
+    ledger_section,
+    making_section,
+    missing,
+    navigation,
+    node_rows,
+    provenance_section,
+    verdict,
+)
 from aiida_glassion.report.training import Training, median_seconds_per_batch
 
 QUANTITIES = {'energy': 'Energy', 'force': 'Force', 'virial': 'Virial'}
+_LINKS = {
+    'errors': 'Errors', 'disagreement': 'Disagreement', 'learning': 'Learning', 'frames': 'Frames',
+    'making': 'How it was made', 'provenance': 'Provenance', 'data': 'Data',
+}  # fmt: skip
+_LEDGER = {'pk': 'PK', 'seed': 'Seed', 'exit_status': 'Exit code', 'reason': 'Why', 'then': 'Then'}
 _NUMBERS = (
     ('rmse', 'RMSE'),
     ('mae', 'mean absolute error'),
@@ -33,7 +48,7 @@ def write_training_page(
     parts = [
         _head(training),
         _verdict(training),
-        _navigation(),
+        navigation(_LINKS),
         errors_section(training, figures),
         disagreement_section(training, figures),
         learning_section(training, figures),
@@ -41,7 +56,7 @@ def write_training_page(
         _making(training),
         provenance_section(provenance_svg),
         _nodes(training, files),
-        _ledger(training),
+        ledger_section(training.ledger, 'Task', _LEDGER),
     ]
     return document(training.title, *[part for part in parts if part])
 
@@ -61,48 +76,30 @@ def warnings_of(training: Training) -> list[str]:
     for member in training.trained:
         if member.results and member.results.get('compressed') is False and training.settings.get('compress'):
             found.append(f'{member.label} could not be compressed; it is used as it is, three to four times slower.')
-    verdict = training.errors.get('verdict') or {}
-    return [*found, *verdict.get('warnings', [])]
+    judged = training.errors.get('verdict') or {}
+    return [*found, *judged.get('warnings', [])]
 
 
 def _head(training: Training) -> Markup:
     settings = training.settings
-    text = ' · '.join(
-        part
-        for part in (
-            f'committee of {settings.get("committee", "?")}, protocol {settings.get("protocol", "own")}',
-            f'{training.n_frames("training")} frames learned, {training.n_frames("test")} tested',
-            f'{training.started:%Y-%m-%d}',
-            f'PK {training.pk}',
-        )
-        if part
+    facts = (
+        f'committee of {settings.get("committee", "?")}, protocol {settings.get("protocol", "own")}',
+        f'{training.n_frames("training")} frames learned, {training.n_frames("test")} tested',
+        f'{training.started:%Y-%m-%d}',
+        f'PK {training.pk}',
     )
-    note = element('p', training.description) if training.description else ''
-    return element('header', element('h1', training.title), element('p', text, class_='soft'), note)
+    return head(training.title, facts, training.description)
 
 
 def _verdict(training: Training) -> Markup:
-    warnings = warnings_of(training)
-    verdict = training.errors.get('verdict') or {}
-    words = {
-        'ok': verdict.get('reason') or 'The training ended well.',
+    remarks = warnings_of(training)
+    judged = training.errors.get('verdict') or {}
+    said = {
+        'ok': judged.get('reason') or 'The training ended well.',
         'failed': 'The training did not reach its end:',
         'running': 'The training has not ended:',
     }[training.state]
-    good = training.state == 'ok' and not warnings and verdict.get('converged')
-    kind = {'ok': 'ok' if good else 'warned'}.get(training.state, training.state)
-    listed = element('ul', *(element('li', warning) for warning in warnings)) if warnings else ''
-    return element('section', element('p', words), listed, class_=f'verdict {kind}', aria_label='Verdict')
-
-
-def _navigation() -> Markup:
-    links = {
-        'errors': 'Errors', 'disagreement': 'Disagreement', 'learning': 'Learning', 'frames': 'Frames',
-        'making': 'How it was made', 'provenance': 'Provenance', 'data': 'Data',
-    }  # fmt: skip
-    return element(
-        'nav', *(element('a', text, href=f'#{name}') for name, text in links.items()), aria_label='On this page'
-    )
+    return verdict(training.state, said, remarks, bool(remarks) or not judged.get('converged'))
 
 
 def errors_section(training: Training, figures: Mapping[str, Figure]) -> Markup:
@@ -230,58 +227,18 @@ def _data(training: Training) -> Markup:
 
 
 def _making(training: Training) -> Markup:
-    facts: list[Sequence[Any]] = [('Seed of the committee', '–' if training.seed is None else training.seed)]
     seconds = median_seconds_per_batch(training)
-    if seconds is not None:
-        facts.append(('Time of a batch (s)', f'{seconds:.2g}'))
-    facts += list(training.software.items())
-    settings = json.dumps(training.settings, indent=1, ensure_ascii=False)
+    facts = [] if seconds is None else [('Time of a batch (s)', f'{seconds:.2g}')]
     ended = [(member.label, member.pk, member.reason) for member in training.members]
-    return element(
-        'section',
-        element('h2', 'How it was made'),
-        table(('What', 'Value'), facts),
-        element('h3', 'Members'),
-        table(('Member', 'PK', 'How it ended'), ended) if ended else element('p', 'No member yet.'),
-        element('h3', 'Settings'),
-        element('p', 'Lengths Å, energies eV; parameters as DeePMD-kit documents them.', class_='soft'),
-        element('details', element('summary', 'All settings'), element('pre', element('code', settings))),
-        id='making',
-    )
+    members = table(('Member', 'PK', 'How it ended'), ended) if ended else missing('No member yet.')
+    units = 'Lengths Å, energies eV; parameters as DeePMD-kit documents them.'
+    content = (element('h3', 'Members'), members)
+    return making_section(facts, training.seed, training.software, training.settings, units, content)
 
 
 def _nodes(training: Training, files: Sequence[str]) -> Markup:
-    commands = (
-        f'glassion archive {training.uuid} training.aiida   # the whole training with its provenance, one file\n'
-        f'glassion report {training.uuid[:8]} report/              # this page again'
-    )
-    rows = [('the training', training.pk, element('code', training.uuid))]
-    rows += [(f'model {m.label}', *_node(m.potential)) for m in training.members if m.potential]
-    rows += [(name, *_node(node)) for name, node in training.nodes.items()]
+    rows = node_rows({'the training': (training.pk, training.uuid)})
+    rows += node_rows({member.label: member.potential for member in training.members if member.potential}, 'model ')
+    rows += node_rows(training.nodes)
     rows += [(f'{used.use} {used.name}', used.pk, element('code', used.uuid)) for used in training.data]
-    listed = element('ul', *(element('li', element('code', name)) for name in files)) if files else ''
-    return element(
-        'section',
-        element('h2', 'How to get the data'),
-        element('pre', element('code', commands)),
-        table(('Node', 'PK', 'UUID'), rows),
-        element('h3', 'Files beside this page') if files else '',
-        listed,
-        id='data',
-    )
-
-
-def _node(node: tuple[int, str]) -> tuple[int, Markup]:
-    return node[0], element('code', node[1])
-
-
-def _ledger(training: Training) -> Markup:
-    if not training.ledger:
-        return html('')
-    rows = [
-        (name, *(entry.get(key, '–') for key in ('pk', 'seed', 'exit_status', 'reason', 'then')))
-        for name, entry in training.ledger.items()
-        if isinstance(entry, Mapping)
-    ]
-    head = ('Task', 'PK', 'Seed', 'Exit code', 'Why', 'Then')
-    return element('section', element('h2', 'Ledger of failures'), table(head, rows), id='ledger')
+    return data_section(training.uuid, 'training.aiida', rows, files)
