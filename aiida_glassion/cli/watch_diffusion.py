@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiida_glassion.cli.watch_analysis import ANALYSIS
 from aiida_glassion.cli.watch_diffusion_state import POINT, PointState
-from aiida_glassion.cli.watch_rows import DONE, FAILED, RUNNING, WAITING, Row, running_job, steps_done
+from aiida_glassion.cli.watch_rows import DONE, FAILED, RUNNING, WAITING, Row, rows_of_runs, running_job, steps_done
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -33,17 +33,7 @@ class PointRow(Row):
 
 def sweep_rows(task: Task) -> list[Row]:
     """A row for every run, planned, begun or ended; of a single run one row."""
-    if task.process == POINT:
-        return [point_row(task)]
-    begun = {child.label: child for child in task.children if child.process == POINT}
-    rows: list[Row] = []
-    for label in dict.fromkeys([*(task.planned or {}), *begun]):
-        if label in begun:
-            rows.append(point_row(begun[label]))
-        else:
-            words = 'waits for its turn' if task.is_working else 'never started'
-            rows.append(PointRow(label, words, WAITING, 0, (task.planned or {})[label]))
-    return rows
+    return rows_of_runs(task, POINT, lambda run, _planned: point_row(run), PointRow)
 
 
 def point_row(task: Task) -> PointRow:

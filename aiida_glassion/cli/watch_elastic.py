@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aiida_glassion.cli.watch_rows import DONE, FAILED, RUNNING, WAITING, Row, running_job
+from aiida_glassion.cli.watch_rows import DONE, FAILED, RUNNING, Row, rows_of_runs, running_job
 
 if TYPE_CHECKING:
     from aiida_glassion.cli.watch_tree import Task
@@ -39,18 +40,7 @@ def _stages(settings: Mapping[str, Any], temperature: float) -> int:
 
 def elastic_rows(task: Task) -> list[Row]:
     """A row for every sample, planned, begun or ended; of a single sample one row."""
-    if task.process == SAMPLE:
-        return [_row(task, 0)]
-    begun = {child.label: child for child in task.children if child.process == SAMPLE}
-    rows = []
-    for label in dict.fromkeys([*(task.planned or {}), *begun]):
-        planned = (task.planned or {}).get(label, 0)
-        if label in begun:
-            rows.append(_row(begun[label], planned))
-        else:
-            words = 'waits for its turn' if task.is_working else 'never started'
-            rows.append(Row(label, words, WAITING, 0, planned, unit='stages'))
-    return rows
+    return rows_of_runs(task, SAMPLE, _row, partial(Row, unit='stages'))
 
 
 def _row(task: Task, planned: int) -> Row:

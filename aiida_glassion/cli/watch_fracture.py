@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiida_glassion.cli.watch_diffusion import shown_rows
 from aiida_glassion.cli.watch_fracture_state import PULL, PullState
-from aiida_glassion.cli.watch_rows import DONE, FAILED, RUNNING, WAITING, Row, running_job, steps_done
+from aiida_glassion.cli.watch_rows import DONE, FAILED, RUNNING, Row, rows_of_runs, running_job, steps_done
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,17 +36,7 @@ class PullRow(Row):
 
 def pull_rows(task: Task) -> list[Row]:
     """A row for every pull, planned, begun or ended; of a single pull one row."""
-    if task.process == PULL:
-        return [pull_row(task)]
-    begun = {child.label: child for child in task.children if child.process == PULL}
-    rows: list[Row] = []
-    for label in dict.fromkeys([*(task.planned or {}), *begun]):
-        if label in begun:
-            rows.append(pull_row(begun[label]))
-        else:
-            words = 'waits for its turn' if task.is_working else 'never started'
-            rows.append(PullRow(label, words, WAITING, 0, (task.planned or {})[label]))
-    return rows
+    return rows_of_runs(task, PULL, lambda run, _planned: pull_row(run), PullRow)
 
 
 def pull_row(task: Task) -> PullRow:

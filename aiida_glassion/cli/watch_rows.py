@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -184,6 +184,28 @@ def _quenching(task: Task, quench: Task | None, rate: float, is_named: bool) -> 
     if quench is not None and quench.is_done and task.is_working:
         return 'analyse' if any(c.label == f'analyse_{rate_label(rate)}' for c in task.children) else 'quenched'
     return 'quench' if is_named else f'quench {rate:g} K/ps'
+
+
+def rows_of_runs(
+    task: Task, process: str, row: Callable[[Task, int], Row], waiting: Callable[[str, str, str, int, int], Row]
+) -> list[Row]:
+    """A row for every run of a study, planned, begun or ended; of a run watched by itself one row.
+
+    :param process: what is run.
+    :param row: of a run that has begun, from the length that was planned (0: not known).
+    :param waiting: of one that has not, from its name, words, status, what is done and the length planned.
+    """
+    if task.process == process:
+        return [row(task, 0)]
+    planned = task.planned or {}
+    begun = {child.label: child for child in task.children if child.process == process}
+    words = 'waits for its turn' if task.is_working else 'never started'
+    return [
+        row(begun[label], planned.get(label, 0))
+        if label in begun
+        else waiting(label, words, WAITING, 0, planned[label])
+        for label in dict.fromkeys([*planned, *begun])
+    ]
 
 
 def steps_done(task: Task) -> int:
