@@ -182,7 +182,7 @@ def baseline(home: Home, codes: Codes, ground: Ground, size: Size, seeds: tuple[
     """Run every arm from every seed for the same number of iterations and labels; test them on the same frames."""
     fixed = {
         'max_iterations': size.rounds,
-        # nothing may end an arm early: all have to get the same number of labels
+        # nothing may end an arm early (nor, below, may a check count): all have to get the same number of labels
         'convergence': {'candidate_fraction': 1e-9, 'patience': 1000, 'fruitless_rounds': 1000},
         'final': {'train': False},
     }
@@ -190,7 +190,8 @@ def baseline(home: Home, codes: Codes, ground: Ground, size: Size, seeds: tuple[
     for seed in seeds:
         for arm, changes in ARMS.items():
             tag = f'{arm} {seed}'
-            stages = [{**stage, 'max_labels': size.labels, 'gate': False} for stage in size.stages[-1:]]
+            more = {'max_labels': size.labels, 'gate': False, 'min_frames': 10**9}
+            stages = [{**stage, **more} for stage in size.stages[-1:]]
             builder = loop_builder(codes, ground, _with_stages(size, stages), seed, merged(fixed, changes))
             loop = home.run(tag, builder)
             found.setdefault(arm, {})[seed] = {
