@@ -16,7 +16,7 @@ from aiida_glassion.kernels.transport.sweep_lines import line_curves
 from aiida_glassion.kernels.transport.sweep_summary import summarise
 from aiida_glassion.report.diffusion import Maps, Point, Sweep
 from aiida_glassion.report.provenance import called, state_of
-from aiida_glassion.report.study import content_of, exit_text_of, input_of, output_of, value_of
+from aiida_glassion.report.study import content_of, exit_text_of, input_of, output_of, potential_of, value_of
 
 SWEEP, POINT = 'DiffusionSweepWorkChain', 'DiffusionPointWorkChain'
 _OF_POINT = {
@@ -219,12 +219,3 @@ def _glasses(node: orm.ProcessNode) -> dict[str, tuple[int, str]]:
         for link in sorted(node.base.links.get_incoming().all(), key=lambda link: link.link_label)
         if link.link_label.startswith('glasses__') or link.link_label == 'configuration'
     }
-
-
-def potential_of(node: orm.ProcessNode) -> dict[str, Any]:
-    """Name, kind, citation and charges of the potential."""
-    for link in node.base.links.get_incoming().all():
-        if link.link_label.endswith('potential'):
-            names = ('name', 'kind', 'citation', 'charges', 'notes')
-            return {name: link.node.base.attributes.get(name, None) for name in names} | {'pk': link.node.pk}
-    return {}

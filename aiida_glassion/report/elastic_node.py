@@ -13,7 +13,7 @@ from aiida import orm
 from aiida_glassion.data.frames import as_frames
 from aiida_glassion.kernels.mechanics.elastic_summary import summarise
 from aiida_glassion.report.provenance import called, state_of
-from aiida_glassion.report.study import content_of, exit_text_of, input_of, output_of, value_of
+from aiida_glassion.report.study import content_of, exit_text_of, input_of, output_of, potential_of, value_of
 
 ELASTIC, SAMPLE = 'ElasticWorkChain', 'ElasticSampleWorkChain'
 _OWN = ('results', 'curves', 'relaxed', 'ledger')
@@ -105,7 +105,7 @@ def read_elastic(node: orm.ProcessNode) -> ElasticStudy:
         description=node.description or '',
         settings=content_of(input_of(node, 'settings')),
         seed=value_of(input_of(node, 'seed')),
-        potential=_potential(node),
+        potential=potential_of(node),
         results={} if single else content_of(output_of(node, 'results')),
         samples=[_sample(label, child) for label, child in children if child.process_label == SAMPLE],
         glasses=_glasses(node),
@@ -167,12 +167,3 @@ def _glasses(node: orm.ProcessNode) -> dict[str, tuple[int, str]]:
         for link in sorted(node.base.links.get_incoming().all(), key=lambda link: link.link_label)
         if link.link_label.startswith('glasses__') or link.link_label == 'configuration'
     }
-
-
-def _potential(node: orm.ProcessNode) -> dict[str, Any]:
-    """Name, kind, citation of the potential."""
-    for link in node.base.links.get_incoming().all():
-        if link.link_label.endswith('potential'):
-            names = ('name', 'kind', 'citation', 'notes')
-            return {name: link.node.base.attributes.get(name, None) for name in names} | {'pk': link.node.pk}
-    return {}

@@ -15,7 +15,7 @@ from aiida_glassion.kernels.mechanics.fracture_summary import group_curves, summ
 from aiida_glassion.kernels.transport.sweep import formula_of
 from aiida_glassion.report.fracture import Fracture, Pictures, Pull
 from aiida_glassion.report.provenance import called, state_of
-from aiida_glassion.report.study import content_of, exit_text_of, input_of, output_of, value_of
+from aiida_glassion.report.study import content_of, exit_text_of, input_of, output_of, potential_of, value_of
 
 STUDY, PULL = 'FractureWorkChain', 'FracturePullWorkChain'
 NOT_BROKEN = 460
@@ -44,7 +44,7 @@ def read_fracture(node: orm.ProcessNode) -> Fracture:
         description=node.description or '',
         settings=content_of(input_of(node, 'settings')),
         seed=value_of(input_of(node, 'seed')),
-        potential=_potential(node),
+        potential=potential_of(node),
         results={} if single else content_of(output_of(node, 'results')),
         ledger=content_of(output_of(node, 'ledger')),
         glasses=_glasses(node),
@@ -165,12 +165,3 @@ def _glasses(node: orm.ProcessNode) -> dict[str, tuple[int, str]]:
         for link in sorted(node.base.links.get_incoming().all(), key=lambda link: link.link_label)
         if link.link_label.startswith('glasses__') or link.link_label == 'configuration'
     }
-
-
-def _potential(node: orm.ProcessNode) -> dict[str, Any]:
-    """Name, kind and citation of the potential."""
-    for link in node.base.links.get_incoming().all():
-        if link.link_label.endswith('potential'):
-            names = ('name', 'kind', 'citation', 'charges', 'notes')
-            return {name: link.node.base.attributes.get(name, None) for name in names} | {'pk': link.node.pk}
-    return {}

@@ -15,7 +15,7 @@ from aiida_glassion.analysis.result import Curve
 from aiida_glassion.data.frames import as_frames
 from aiida_glassion.frames import Frames
 from aiida_glassion.report.provenance import state_of
-from aiida_glassion.report.study import content_of, exit_text_of, input_of, output_of, value_of
+from aiida_glassion.report.study import content_of, exit_text_of, input_of, output_of, potential_of, value_of
 
 CERAMIC = 'GlassCeramicWorkChain'
 _OUTPUTS = ('glass', 'built', 'regions', 'results', 'curves')
@@ -70,11 +70,6 @@ def read_ceramic(node: orm.ProcessNode) -> Ceramic:
     """
     if not isinstance(node, orm.ProcessNode) or node.process_label != CERAMIC:
         raise ValueError(f'node {node.pk} is no {CERAMIC}')
-    potential = input_of(node, 'md__md__potential')
-    about = {} if potential is None else {
-        **{name: potential.base.attributes.get(name, None) for name in ('name', 'kind', 'citation', 'charges')},
-        'pk': potential.pk,
-    }  # fmt: skip
     regions = output_of(node, 'regions')
     configuration = output_of(node, 'glass') or output_of(node, 'built')
     versions = node.base.attributes.get('version', {}) or {}
@@ -91,7 +86,7 @@ def read_ceramic(node: orm.ProcessNode) -> Ceramic:
         description=node.description or '',
         settings=content_of(input_of(node, 'settings')),
         seed=value_of(input_of(node, 'seed')),
-        potential=about,
+        potential=potential_of(node),
         results=content_of(output_of(node, 'results')),
         curves=_curves(output_of(node, 'curves')),
         per_atom=regions.arrays if isinstance(regions, orm.ArrayData) else {},

@@ -9,10 +9,9 @@ from aiida import orm
 from aiida_glassion.analysis.result import Curve
 from aiida_glassion.data.frames import as_frames
 from aiida_glassion.frames import Frames
-from aiida_glassion.report.diffusion_node import potential_of
 from aiida_glassion.report.porous import Porous
 from aiida_glassion.report.provenance import state_of
-from aiida_glassion.report.study import content_of, exit_text_of, input_of, output_of, value_of
+from aiida_glassion.report.study import content_of, exit_text_of, input_of, output_of, potential_of, value_of
 
 POROUS = 'PorousGlassWorkChain'
 _CLOSED = 450

@@ -121,7 +121,7 @@ def read_study(node: orm.ProcessNode) -> Study:
         description=node.description or '',
         apportioned=content_of(output_of(node, 'composition_report')),
         settings=settings,
-        potential=_potential(node),
+        potential=potential_of(node),
         seed=value_of(input_of(node, 'seed')),
         ledger=content_of(output_of(node, 'ledger')),
     )
@@ -271,14 +271,6 @@ def _composition(node: orm.ProcessNode) -> str:
     return ''.join(f'{element}{count}' for element, count in counts.items()) or 'unnamed'
 
 
-def _potential(node: orm.ProcessNode) -> dict[str, Any]:
-    potential = input_of(node, 'md__md__potential')
-    if potential is None:
-        return {}
-    names = ('name', 'kind', 'elements', 'charges', 'cutoff', 'citation', 'notes', 'commands')
-    return {name: potential.base.attributes.get(name, None) for name in names} | {'pk': potential.pk}
-
-
 def _software(node: orm.ProcessNode, replicas: list[tuple[str, orm.ProcessNode]]) -> dict[str, str]:
     """Versions that made the study, as the processes noted them, and where the programs were."""
     versions = node.base.attributes.get('version', {}) or {}
@@ -311,6 +303,15 @@ def input_of(node: orm.ProcessNode, label: str) -> Any:
     """Input of a process by the label of its link, None where there is none."""
     link = node.base.links.get_incoming(link_label_filter=label).first()
     return None if link is None else link.node
+
+
+def potential_of(node: orm.ProcessNode) -> dict[str, Any]:
+    """What is known of the potential that a process was given, and its PK; empty if there was none."""
+    names = ('name', 'kind', 'elements', 'charges', 'cutoff', 'citation', 'notes', 'commands')
+    for link in node.base.links.get_incoming().all():
+        if link.link_label.endswith('potential'):
+            return {name: link.node.base.attributes.get(name, None) for name in names} | {'pk': link.node.pk}
+    return {}
 
 
 def output_of(node: orm.ProcessNode, label: str) -> Any:
