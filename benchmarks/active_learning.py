@@ -59,7 +59,7 @@ def loop_builder(codes: Codes, ground: Ground, size: Size, seed: int, overrides:
         stages=size.stages,
         train_overrides=size.training,
         committee=size.committee,
-        max_concurrent=2,
+        max_concurrent=size.committee,
         seed=seed,
     )
 

@@ -138,9 +138,8 @@ CHOICE = replace(
     problem=replace(SMALL.problem, n_initial=12),
     overrides={**SMALL.overrides, 'max_labels': 1000, 'levels': {'kind': 'fixed', 'lower': 0.1, 'upper': 1.0}},
     training={'compress': False, **net(5.0, [8, 16, 32], 6, [40, 40, 40], 3000)},
-    rounds=2,
+    rounds=1,
     labels=12,
-    alike=8000,
 )
 """For the comparison of selections: so few frames to begin with that new ones must tell, far more candidates than
 labels, a net that can learn. With 60 frames to begin with, 24 new ones taught the same nets nothing, however chosen."""
