@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.active_learning`` runs the loop (``glassion.active_learning`` with real dp and LAMMPS) on sodium
 disilicate with the PMMCS potential as teacher until it converges by its own rule, and compares glasses, melts and
-forces of both: less than an hour on two quiet cores (benchmarks/README.md). ``--small`` takes some minutes, to see that it runs.
+forces of both: less than an hour on two quiet cores (benchmarks/README.md). ``--small`` takes some minutes, to see that
+it runs.
 
 ``--baseline`` runs the loop for a fixed number of iterations with a fixed number of labels in each, once with its own
 selection, once with a random one among the candidates (as DP-GEN's), once with a random one among all frames that were
