@@ -3,7 +3,7 @@
 The real loop runs through a daemon in an AiiDA home of its own, with stand-ins for dp, LMP and the labeller
 (tests/fakes) that take a tenth of a second, so that what is left is bookkeeping. Each iteration labels 160 frames of 24
 atoms; after 100 iterations there are 16 000. The processor time of the daemon's worker tells what the bookkeeping
-costs, however busy the machine is; wall times hold on a quiet one only.
+costs; a fixed piece of plain Python, timed after each iteration (``pace``, ms), tells how fast the machine was then.
 
 ``--after 4 24 49 74 98`` takes minutes instead of an hour: it goes on from so many iterations whose data are made up,
 and makes two each time, of which the second counts: the first takes over what there was.
@@ -180,6 +180,14 @@ def state_of(worker: int) -> dict[str, float]:
     }
 
 
+def pace() -> float:
+    """Milliseconds of processor time of a fixed piece of plain Python: how fast this machine is at the moment."""
+    begin, total = time.process_time(), 0
+    for number in range(10**6):
+        total += number
+    return 1e3 * (time.process_time() - begin)
+
+
 def folder_size(folder: Path) -> float:
     """Size of all files below a folder, MB."""
     done = subprocess.run(['du', '-sk', folder], capture_output=True, text=True, check=False)
@@ -198,6 +206,7 @@ def sample(node: Any, home: Path, worker: int, begin: float) -> dict[str, float]
         'nodes': nodes,
         'database': sum(path.stat().st_size for path in home.rglob('database.sqlite*')) / 1e6,
         'load': os.getloadavg()[0],
+        'pace': pace(),
     }
 
 
@@ -217,7 +226,7 @@ def follow(node: Any, home: Path, worker: int, done: int, say: Any) -> dict[int,
         if len(labels) > known:
             now = sample(node, home, worker, begin)
             row = {key: (now[key] - before[key]) / (len(labels) - known) for key in ('wall', 'cpu', 'nodes')}
-            row |= {key: now[key] for key in ('rss', 'checkpoint', 'database', 'load')}
+            row |= {key: now[key] for key in ('rss', 'checkpoint', 'database', 'load', 'pace')}
             samples |= dict.fromkeys(range(known + 1, len(labels) + 1), row)
             known, before = len(labels), now
             say(f'iteration {known:3d}: {", ".join(f"{name} {value:.1f}" for name, value in row.items())}')
@@ -289,7 +298,8 @@ def main() -> None:
         times = ', '.join(f'{part} {values[number]:.1f}' for part, values in sorted(parts.items()) if number in values)
         row = samples[number]
         print(
-            f'iteration {number}: worker {row["cpu"]:.1f} s of processor, {row["wall"]:.0f} s of wall, '
+            f'iteration {number}: worker {row["cpu"]:.1f} s of processor (pace {row["pace"]:.0f} ms), '
+            f'{row["wall"]:.0f} s of wall, '
             f'{row["rss"]:.0f} MB, checkpoint {row["checkpoint"]:.0f} kB, database {row["database"]:.0f} MB; '
             f's by part: {times}'
         )
