@@ -64,10 +64,14 @@ def _name(child: Task, number: int) -> str:
     return match[2] if match and int(match[1]) == number else ''
 
 
+def _minutes(seconds: float) -> str:
+    return f'{seconds / 60:.0f} min' if seconds >= 120 else f'{seconds:.0f} s'
+
+
 def _part_rows(name: str, task: Task, history: Mapping[str, list[float]], now: datetime) -> Iterator[Row]:
     """Row of a part and, while it runs, rows of its jobs that run or failed."""
     if not task.is_working:
-        took = '' if task.seconds is None else f' in {task.seconds / 60:.0f} min'
+        took = '' if task.seconds is None else f' in {_minutes(task.seconds)}'
         yield Row(name, f'done{took}', DONE) if task.is_done else Row(name, 'failed', FAILED, reason=task.failure)
         return
     done, total = progress_of(task)

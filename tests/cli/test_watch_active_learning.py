@@ -69,6 +69,11 @@ def test_what_runs_how_far_and_what_is_left():
     assert 'an estimate from 3 before it' in remark(task)
 
 
+def test_what_took_less_than_two_minutes_says_seconds():
+    rows = loop_rows(loop(part(1, 'train', 0, 2), part(1, 'explore', 2, 0.25)), BEGIN + timedelta(minutes=3))
+    assert [row.stage for row in rows[:2]] == ['done in 2 min', 'done in 15 s']
+
+
 def test_parts_that_wait_count_with_what_they_usually_take():
     first, now = whole(1, 0)
     task = loop(*first, part(2, 'train', now, 0, 'waiting', planned={'train_seed_1': 1, 'train_seed_2': 1}))

@@ -68,6 +68,14 @@ def test_a_distribution_has_the_width_of_its_histogram_and_the_colour_of_its_cla
     assert 'upper level' in texts(figure)
 
 
+def test_a_class_without_frames_is_not_drawn_where_its_level_cuts_a_bin():
+    shares = {'accurate': 1.0, 'candidate': 0.0, 'failed': 0.0}
+    none = Iteration(1, 'melt', shares=shares, levels=(0.15, 0.5), edges=(0.05, 0.1, 0.2), counts=(3, 1))
+    (axes,) = deviation_course_figure([none]).axes
+    (accurate,) = axes.collections
+    assert accurate.get_paths()[0].vertices[:, 1].max() == pytest.approx(0.15)
+
+
 def test_errors_have_their_bars_and_stand_against_the_data_behind_them(iterations):
     figure = error_course_figure(iterations)
     forces, _, sizes, against = figure.axes

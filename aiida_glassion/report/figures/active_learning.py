@@ -186,18 +186,21 @@ def _draw_distribution(axes: Any, iteration: Iteration) -> None:
     half = 0.44 * np.sqrt(counts / counts.max())
     lower, upper = iteration.levels or (np.inf, np.inf)
     for name, start, end in (('accurate', 0.0, lower), ('candidate', lower, upper), ('failed', upper, np.inf)):
-        y, width = _between(edges, half, start, end)
+        y, width = _between(edges, half, start, end, whole=iteration.shares.get(name) == 0)
         if len(y):
             axes.fill_betweenx(y, iteration.number - width, iteration.number + width, color=CLASS_COLOURS[name],
                                alpha=0.85, linewidth=0)  # fmt: skip
 
 
 def _between(
-    edges: npt.NDArray[Any], half: npt.NDArray[Any], start: float, end: float
+    edges: npt.NDArray[Any], half: npt.NDArray[Any], start: float, end: float, *, whole: bool
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Outline of the part of a histogram between two values, as steps."""
+    """Outline of the part of a histogram between two values, as steps.
+
+    :param whole: without the bin that the lower value cuts, whose frames are all below it.
+    """
     left, right = np.maximum(edges[:-1], start), np.minimum(edges[1:], end)
-    inside = right > left
+    inside = (right > left) & ((edges[:-1] >= start) | (not whole))
     return np.stack([left[inside], right[inside]], axis=1).ravel(), np.repeat(half[inside], 2)
 
 
