@@ -146,7 +146,7 @@ class ActiveLearningWorkChain(LearningBegin):
     def train(self) -> ToContext:
         """Train a committee on everything that is labelled so far."""
         self.ctx.iteration += 1
-        self.gather_tens()
+        self.gather()
         link = self._link('train')['call_link_label']
         return ToContext(train=self.submit_training(link, 'training', warm=self.ctx.settings['training']['warm_start']))
 

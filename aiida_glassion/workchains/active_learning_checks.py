@@ -71,7 +71,7 @@ def check_inputs(inputs: Any, _: Any) -> str | None:
         return f'train.settings.committee: {committee} given, expected at least 2: one model alone cannot disagree'
     continued = bool((inputs.get('earlier') or {}).get('iterations'))
     for name in (*datasets, *test, *(inputs.get('configurations') or {}), *(inputs.get('returned') or {})):
-        if not _NAME.fullmatch(name) or (name.startswith('iteration_') and not continued):
+        if not _NAME.fullmatch(name) or (name.startswith(('iteration_', 'iterations_')) and not continued):
             return f'{name!r} as a name: expected letters, digits and single _, not iteration_…, e.g. quartz_melt'
     for name in inputs.get('configurations') or {}:
         if name.split('_')[0] in _OWN_SETS:

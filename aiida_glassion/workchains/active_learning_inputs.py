@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,10 @@ from aiida_glassion.workchains.label import LabelWorkChain
 from aiida_glassion.workchains.train import TrainWorkChain
 
 LARGEST_SEED = 2**31 - 1
+_TEN = 10
+"""Fewest iterations whose data are merged."""
+_SET = re.compile(r'iterations?_(\d+)(?:_(\d+))?')
+"""``iteration_07``, ``iterations_01_10``."""
 
 
 def seed_of(seed: int, iteration: int, part: str) -> int:
@@ -41,6 +46,28 @@ def name_of(iteration: int) -> str:
 def number_of(name: str) -> int:
     """Number of an iteration by its name."""
     return int(name.rpartition('_')[2])
+
+
+def blocks_of(done: int) -> list[tuple[int, int]]:
+    """First and last iterations whose data are kept together: tens, as many in a block as a power of two.
+
+    After 79 iterations 1 to 40, 41 to 60, 61 to 70; the last nine stay apart. So there are few sets at any time, and
+    the data of an iteration are merged a few times, however many iterations follow.
+
+    :param done: iterations that are over.
+    """
+    blocks, first, tens = [], 1, done // _TEN
+    for power in reversed(range(tens.bit_length())):
+        if tens & 1 << power:
+            blocks.append((first, first + (_TEN << power) - 1))
+            first = blocks[-1][1] + 1
+    return blocks
+
+
+def lies_within(name: str, first: int, last: int) -> bool:
+    """Whether a set is that of an iteration, or of a block of them, between two iterations, these included."""
+    found = _SET.fullmatch(name)
+    return found is not None and first <= int(found[1]) and int(found[2] or found[1]) <= last
 
 
 def explored_from(names: Iterable[str], initial: Any) -> list[str]:

@@ -16,7 +16,7 @@ from aiida_glassion.functions.selection import merge_memories, select_candidates
 from aiida_glassion.kernels.learning.convergence_settings import iteration_to_compare, read_convergence
 from aiida_glassion.kernels.learning.training_length import training_overrides
 from aiida_glassion.workchains import protocols
-from aiida_glassion.workchains.active_learning_inputs import name_of, number_of, seed_of
+from aiida_glassion.workchains.active_learning_inputs import blocks_of, lies_within, name_of, seed_of
 from aiida_glassion.workchains.active_learning_records import LearningRecords
 from aiida_glassion.workchains.cost import cost_of
 from aiida_glassion.workchains.explore import ExploreWorkChain
@@ -24,9 +24,6 @@ from aiida_glassion.workchains.initial_data import InitialDataWorkChain
 from aiida_glassion.workchains.label import LabelWorkChain
 from aiida_glassion.workchains.structure_gate import StructureGateWorkChain
 from aiida_glassion.workchains.train import TrainWorkChain
-
-_GATHERED = 10
-"""Iterations whose data are merged."""
 
 _RESOURCES = (
     'resources', 'max_wallclock_seconds', 'max_memory_kb', 'queue_name', 'account', 'qos', 'priority', 'withmpi',
@@ -54,19 +51,20 @@ class LearningParts(LearningRecords):
     def _seed(self, part: str) -> orm.Int:
         return orm.Int(seed_of(self.inputs.seed.value, self.ctx.iteration, part))
 
-    def gather_tens(self) -> None:
-        """Merge what came of each ten iterations into one node, for the processes that take everything as input.
+    def gather(self) -> None:
+        """Merge what came of ten iterations, of twenty, forty … into one node, for the processes that take everything.
 
         Each takes a link to each of its inputs, and so do all its jobs: a hundredth iteration would store a thousand.
         What is handed out stays as it is, iteration by iteration.
         """
-        for part in ('training', 'test', 'memory'):
-            kept = self.ctx[part]
-            names = sorted((name for name in kept if name.startswith('iteration_')), key=number_of)
-            while len(names) >= _GATHERED:
-                ten, names = names[:_GATHERED], names[_GATHERED:]
-                nodes = {name: kept.pop(name) for name in ten}
-                name = f'iterations_{number_of(ten[0]):02d}_{number_of(ten[-1]):02d}'
+        for first, last in blocks_of(self.ctx.iteration - 1):
+            for part in ('training', 'test', 'memory'):
+                kept = self.ctx[part]
+                inside = [name for name in kept if lies_within(name, first, last)]
+                if len(inside) < 2:
+                    continue
+                nodes = {name: kept.pop(name) for name in inside}
+                name = f'iterations_{first:02d}_{last:02d}'
                 link = {'call_link_label': f'gather_{part}_{name}'}
                 if part == 'memory':
                     kept[name] = merge_memories(orm.List(self.ctx.elements), **nodes, metadata=link)

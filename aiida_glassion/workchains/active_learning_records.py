@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
+from aiida.common.links import LinkType
 from aiida.engine import ExitCode, WorkChain
 
 from aiida_glassion.kernels.learning.convergence_settings import read_convergence
@@ -18,14 +19,21 @@ class LearningRecords(WorkChain):
     Only as many records stay at hand as a decision looks at: its cost does not grow with their number.
     """
 
-    _n_linked: int | None = None
-
     def update_outputs(self) -> None:
-        """Attach new outputs, where there are any: at every step AiiDA would read all links that the node has."""
-        n_outputs = len(self._flat_outputs())
-        if n_outputs != self._n_linked:
+        """Attach what was handed out since the last step to the node, and let go of it.
+
+        AiiDA keeps every output until the end, compares it with all links of the node at each step, and SQLAlchemy
+        visits it at each commit: work that grows with the iterations. :meth:`_gather_outputs` finds them again.
+        """
+        if self.outputs:
             super().update_outputs()
-            self._n_linked = n_outputs
+        if not self.has_terminated():
+            self.outputs.clear()
+
+    def _gather_outputs(self) -> None:
+        """Hand out once more what was attached: who runs the loop as a function is given all of it."""
+        for link in self.node.base.links.get_outgoing(link_type=LinkType.RETURN).all():
+            self.out(link.link_label.replace('__', '.'), link.node)
 
     def _keep_record(self, node: orm.Dict) -> None:
         """Hand the record of an iteration out and remember it."""
@@ -111,6 +119,7 @@ class LearningRecords(WorkChain):
         for name, glass in self.ctx.get('glasses', {}).items():
             self.out(f'glasses.{name}', glass)
         self.out('report', orm.Dict(self._report()).store())
+        self._gather_outputs()
 
     def _fail(self, part: str, node: orm.ProcessNode, then: str) -> None:
         """Write into the ledger what failed, and what was done about it."""

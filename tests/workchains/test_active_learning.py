@@ -84,21 +84,29 @@ def test_from_first_frames_to_a_verdict_and_on(codes):
 
 
 def test_what_came_of_ten_iterations_is_one_input_of_the_next(codes):
-    """The number of inputs does not grow with the iterations; what is handed out stays iteration by iteration."""
-    builder = small_loop(codes, {**SETTINGS, 'max_iterations': 12, 'final': {'train': False}})
-    add_history(builder, 11)
+    """Few inputs after many iterations, in blocks of ten, twenty, forty; what is handed out stays as it came."""
+    builder = small_loop(codes, {**SETTINGS, 'max_iterations': 41, 'final': {'train': False}})
+    add_history(builder, 39)
     outputs, node = run_get_node(builder)
-    assert node.exit_status == 510, node.exit_message
+    assert len(outputs['iterations']) == 41, node.exit_message
     called = {link.link_label: link.node for link in node.base.links.get_outgoing().all() if link.link_label}
-    train, select = called['iteration_12_train'], called['iteration_12_select']
-    assert set(train.inputs.datasets) == {'melt', 'iterations_01_10', 'iteration_11'}
-    assert set(train.inputs.test) == {'iterations_01_10', 'iteration_11'}
-    assert train.inputs.datasets['iterations_01_10'].n_frames == 30
-    assert train.inputs.test['iterations_01_10'].n_frames == 10
-    assert set(select.inputs.memory) == {'iterations_01_10', 'iteration_11'}
-    together = select.inputs.memory['iterations_01_10'].get_array('fingerprints')
-    apart = [outputs['memory'][f'iteration_{i:02d}'].get_array('fingerprints') for i in range(1, 11)]
-    assert {row.tobytes() for row in together} == {row.tobytes() for part in apart for row in part}
-    kept = [f'iteration_{i:02d}' for i in range(1, 12)]
+    before, after, select = (called[f'iteration_{part}'] for part in ('40_train', '41_train', '41_select'))
+    apart = {f'iteration_{i:02d}' for i in range(31, 40)}
+    assert set(before.inputs.datasets) == {'melt', 'iterations_01_20', 'iterations_21_30', *apart}
+    assert set(before.inputs.test) == {'iterations_01_20', 'iterations_21_30', *apart}
+    assert before.inputs.datasets['iterations_01_20'].n_frames == 60
+    assert before.inputs.test['iterations_21_30'].n_frames == 10
+    assert set(after.inputs.datasets) == {'melt', 'iterations_01_40'}
+    for given, port in ((after.inputs.datasets, 'datasets'), (after.inputs.test, 'test_set')):
+        came = sum(part.n_frames for name, part in outputs[port].items() if name != 'melt' and name[-2:] < '41')
+        assert given['iterations_01_40'].n_frames == came >= 39
+    assert set(select.inputs.memory) == {'iterations_01_40'}
+    together = select.inputs.memory['iterations_01_40'].get_array('fingerprints')
+    each = [node.get_array('fingerprints') for name, node in outputs['memory'].items() if name[-2:] < '41']
+    assert {row.tobytes() for row in together} == {row.tobytes() for part in each for row in part}
+    kept = [f'iteration_{i:02d}' for i in range(1, 40)]
     assert set(outputs['datasets']) >= {'melt', *kept}
     assert set(outputs['test_set']) >= set(kept)
+    linked = node.outputs
+    for port in ('datasets', 'test_set', 'memory', 'selections', 'iterations'):
+        assert {name: one.pk for name, one in outputs[port].items()} == {n: one.pk for n, one in linked[port].items()}

@@ -12,7 +12,7 @@ from aiida_glassion.kernels.learning.settings import read_settings
 from aiida_glassion.kernels.learning.training_length import training_parameters
 from aiida_glassion.workchains import protocols
 from aiida_glassion.workchains.active_learning_build import load_settings
-from aiida_glassion.workchains.active_learning_inputs import explored_from, name_of, seed_of
+from aiida_glassion.workchains.active_learning_inputs import blocks_of, explored_from, lies_within, name_of, seed_of
 
 PROTOCOLS = list(protocols.available('active_learning'))
 
@@ -55,3 +55,26 @@ def test_seeds_are_their_own_for_every_part_and_iteration():
     assert seed_of(3, 2, 'train') == seeds[8]
     assert seed_of(4, 2, 'train') != seeds[8]
     assert name_of(7) == 'iteration_07'
+
+
+def test_blocks_of_iterations_are_few_and_made_of_those_before():
+    assert blocks_of(9) == []
+    assert blocks_of(19) == [(1, 10)]
+    assert blocks_of(79) == [(1, 40), (41, 60), (61, 70)]
+    assert blocks_of(100) == [(1, 80), (81, 100)]
+    for done in range(1, 1000):
+        blocks = blocks_of(done)
+        covered = [number for first, last in blocks for number in range(first, last + 1)]
+        assert covered == list(range(1, 10 * (done // 10) + 1))
+        assert len(blocks) <= 7
+        for first, last in blocks_of(done - 1):
+            assert any(first >= begin and last <= end for begin, end in blocks)
+
+
+def test_a_set_lies_within_a_block_by_its_name():
+    assert lies_within('iteration_07', 1, 10)
+    assert lies_within('iteration_100', 81, 100)
+    assert lies_within('iterations_11_20', 1, 20)
+    assert not lies_within('iterations_11_20', 1, 10)
+    assert not lies_within('iteration_11', 1, 10)
+    assert not any(lies_within(name, 1, 1000) for name in ('melt', 'kept_07_123', 'initial', 'iteration_07_select'))
