@@ -41,9 +41,14 @@ def settings_of(labels: int, iterations: int) -> tuple[dict[str, Any], list[dict
         'max_iterations': iterations,
         'max_labels': 10**6,
     }
-    programs = [{'kind': 'hold', 'temperatures': [1000, 2000], 'duration': 2.0}]
-    stage = {'every': 0.01, 'max_labels': labels, 'programs': programs}
-    return settings, [{'name': f'melt_{number}', **stage} for number in range(1, iterations // 2 + 2)]
+    # from the first frames, always: from those labelled last the stand-in would walk to where atoms touch; each stage at
+    # temperatures of its own, as the seeds of runs follow from what they do
+    stages = []
+    for number in range(1, iterations // 2 + 2):
+        programs = [{'kind': 'hold', 'temperatures': [1000 + number, 2000 + number], 'duration': 2.0}]
+        stage = {'starts': ['data_*', 'melt*'], 'every': 0.01, 'max_labels': labels, 'programs': programs}
+        stages.append({'name': f'melt_{number}', **stage})
+    return settings, stages
 
 
 def make_builder(labels: int, iterations: int) -> Any:
@@ -62,7 +67,7 @@ def make_builder(labels: int, iterations: int) -> Any:
     computer.set_default_mpiprocs_per_machine(1)
     computer.set_mpirun_command(['env'])
     computer.configure(use_login_shell=False, safe_interval=0)
-    steered = {'lmp': {'FAKE_LMP_CANDIDATES': 0.6, 'FAKE_LMP_AMPLITUDE': 0.2}}
+    steered = {'lmp': {'FAKE_LMP_CANDIDATES': 0.8, 'FAKE_LMP_AMPLITUDE': 0.2}}
     codes = {
         kind: orm.InstalledCode(
             label=kind, computer=computer, **fake_code_inputs(kind, **steered.get(kind, {}))
@@ -227,6 +232,7 @@ def follow(node: Any, home: Path, worker: int, done: int, say: Any) -> dict[int,
             now = sample(node, home, worker, begin)
             row = {key: (now[key] - before[key]) / (len(labels) - known) for key in ('wall', 'cpu', 'nodes')}
             row |= {key: now[key] for key in ('rss', 'checkpoint', 'database', 'load', 'pace')}
+            row['frames'] = node.outputs['iterations'][max(labels).rpartition('__')[2]]['labels']['total']
             samples |= dict.fromkeys(range(known + 1, len(labels) + 1), row)
             known, before = len(labels), now
             say(f'iteration {known:3d}: {", ".join(f"{name} {value:.1f}" for name, value in row.items())}')
