@@ -41,8 +41,8 @@ def settings_of(labels: int, iterations: int) -> tuple[dict[str, Any], list[dict
         'max_iterations': iterations,
         'max_labels': 10**6,
     }
-    # from the first frames, always: from those labelled last the stand-in would walk to where atoms touch; each stage at
-    # temperatures of its own, as the seeds of runs follow from what they do
+    # From the first frames, always: from those labelled last the stand-in would walk to where atoms touch. Each stage
+    # at temperatures of its own, as the seeds of runs follow from what they do.
     stages = []
     for number in range(1, iterations // 2 + 2):
         programs = [{'kind': 'hold', 'temperatures': [1000 + number, 2000 + number], 'duration': 2.0}]
