@@ -232,7 +232,7 @@ def follow(node: Any, home: Path, worker: int, done: int, say: Any) -> dict[int,
             now = sample(node, home, worker, begin)
             row = {key: (now[key] - before[key]) / (len(labels) - known) for key in ('wall', 'cpu', 'nodes')}
             row |= {key: now[key] for key in ('rss', 'checkpoint', 'database', 'load', 'pace')}
-            row['frames'] = node.outputs['iterations'][max(labels).rpartition('__')[2]]['labels']['total']
+            row['frames'] = node.outputs['iterations'][f'iteration_{len(labels):02d}']['labels']['total']
             samples |= dict.fromkeys(range(known + 1, len(labels) + 1), row)
             known, before = len(labels), now
             say(f'iteration {known:3d}: {", ".join(f"{name} {value:.1f}" for name, value in row.items())}')

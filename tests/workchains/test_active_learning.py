@@ -83,6 +83,14 @@ def test_from_first_frames_to_a_verdict_and_on(codes):
     assert any(name.startswith('returned_quench__') for name in outputs['selections']['iteration_03'].get_arraynames())
 
 
+@pytest.mark.parametrize('name', ['iteration_03', 'iterations_01_10'])
+def test_names_that_the_loop_gives_are_refused(codes, name):
+    builder = small_loop(codes, SETTINGS)
+    builder.datasets = {name: builder.datasets['melt']}
+    with pytest.raises(ValueError, match=f"'{name}' as a name"):
+        run_get_node(builder)
+
+
 def test_what_came_of_ten_iterations_is_one_input_of_the_next(codes):
     """Few inputs after many iterations, in blocks of ten, twenty, forty; what is handed out stays as it came."""
     builder = small_loop(codes, {**SETTINGS, 'max_iterations': 41, 'final': {'train': False}})
