@@ -31,6 +31,7 @@ def loop_summary(node: Any) -> dict[str, Any]:
         **said(loop),
         **parts.process_facts(node),
         'title': loop.title,
+        'subject': loop.subject,
         'doing': facts.doing(loop),
         'because': facts.short_reason(loop.decision),
         'running': running,
@@ -72,7 +73,7 @@ def loop_tables(content: Mapping[str, Any], replicas: bool = False) -> list[Rend
 
 
 def _facts(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield 'what', content['title']
+    yield 'what', content['subject']
     yield 'verdict', content['verdict']
     limits = (f'at most {content[key]} {name}' for key, name in
               (('max_iterations', 'iterations'), ('max_labels', 'labels')) if content[key] is not None)  # fmt: skip

@@ -81,6 +81,7 @@ class Loop:
     exit_status: int | None
     started: datetime
     ended: datetime | None
+    label: str = ''
     description: str = ''
     settings: dict[str, Any] = field(default_factory=dict)
     seed: int | None = None
@@ -100,6 +101,11 @@ class Loop:
 
     @property
     def title(self) -> str:
+        """Title that its author gave, else what was learned."""
+        return self.label or self.subject
+
+    @property
+    def subject(self) -> str:
         """What was learned."""
         formulas = [formula for used in self.data for formula in used.formulas]
         elements = sorted({element for formula in formulas for element in re.findall('[A-Z][a-z]?', formula)})
@@ -145,6 +151,7 @@ def read_loop(node: orm.ProcessNode) -> Loop:
         exit_status=node.exit_status,
         started=node.ctime,
         ended=node.mtime if node.is_terminated else None,
+        label=node.label or '',
         description=node.description or '',
         settings=content_of(input_of(node, 'settings')),
         seed=value_of(input_of(node, 'seed')),

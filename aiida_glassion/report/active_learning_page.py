@@ -91,6 +91,7 @@ def write_loop_page(loop: Loop, figures: Figures, provenance_svg: str, files: Se
 
 def _head(loop: Loop) -> Markup:
     facts = (
+        loop.subject if loop.title != loop.subject else '',
         f'protocol {loop.settings["protocol"]}' if loop.settings.get('protocol') else '',
         f'{len(loop.stages)} stages' if loop.stages else '',
         f'{len(loop.records)} iterations',

@@ -154,6 +154,12 @@ class TestConverged:
         ):  # fmt: skip
             assert words in text, words
 
+    def test_the_authors_title_heads_the_page(self, loop):
+        assert loop.title == loop.subject
+        text = write_loop_page(replace(loop, label='Silica <of> old'), {}, '<svg/>')
+        assert '<h1>Silica &lt;of&gt; old</h1>' in text
+        assert loop.subject in text, 'what was learned is told all the same'
+
     def test_a_browser_shows_it(self, written, browser, tmp_path):
         from PIL import Image
 
