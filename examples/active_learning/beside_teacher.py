@@ -25,8 +25,6 @@ from aiida_glassion.workchains.label import LabelWorkChain
 from aiida_glassion.workchains.md import MdWorkChain
 from aiida_glassion.workchains.structure_gate import StructureGateWorkChain
 
-DP = 'dp@localhost'
-
 
 def main(pk: int, file: Path) -> int:
     """Make, judge, test, and write it down."""
@@ -55,7 +53,8 @@ def main(pk: int, file: Path) -> int:
 
     print("== their forces on the teacher's quench", flush=True)
     models = dict(loop.outputs.potentials)
-    tests = finish(*(test(models[name], labelled.outputs.dataset) for name in sorted(models)))
+    dp = loop.inputs.train.member.train.code
+    tests = finish(*(test(dp, models[name], labelled.outputs.dataset) for name in sorted(models)))
     text = '\n'.join([*glass_lines(judged.outputs.report.get_dict()), force_line(tests)])
     file.write_text(text + '\n', encoding='utf-8')
     print(text)
@@ -93,10 +92,10 @@ def judge(gate: orm.WorkChainNode, models: Any, teacher: FramesData) -> Any:
     return builder
 
 
-def test(model: orm.Data, dataset: orm.Data) -> Any:
+def test(code: orm.Code, model: orm.Data, dataset: orm.Data) -> Any:
     """What a model predicts for labelled frames."""
     builder = DeepmdTestCalculation.get_builder()
-    builder.code, builder.potential, builder.datasets = orm.load_code(DP), model, {'quench': dataset}
+    builder.code, builder.potential, builder.datasets = code, model, {'quench': dataset}
     return builder
 
 
